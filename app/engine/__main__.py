@@ -1,0 +1,10 @@
+"""`python -m app.engine FD`: an engine on an inherited socket. The HTTP process starts it."""
+
+import socket
+import sys
+
+from app.engine.channel import Channel
+from app.engine.process import serve
+
+if __name__ == "__main__":
+    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))

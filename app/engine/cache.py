@@ -1,0 +1,64 @@
+"""The decode batch's KV cache: one block a layer that the compiled model reads in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.engine.memory import Floats, float_zeros
+from app.engine.shape import LANES, ModelShape
+
+
+class DecodeCache:
+    """Keys and values of the sequences being decoded, `[2L, B, KV, S, HD]` for the places in use.
+
+    A layer's block starts at a fixed address; S, the places each sequence has, grows and shrinks in steps of
+    LANES with the longest sequence, so that attention reads only what is used. Places past a sequence's
+    length hold anything finite: the mask gives them no weight.
+    """
+
+    def __init__(self, shape: ModelShape, slots: int) -> None:
+        self.shape = shape
+        self.slots = slots
+        self.length = LANES
+        longest = -(-shape.sequence_length // LANES) * LANES
+        self._blocks = float_zeros(2 * shape.layers, slots * longest * shape.token_floats)
+
+    def view(self, batch: int) -> Floats:
+        """The caches of the first `batch` sequences, [2L, B, KV, S, HD]: keys of every layer, then values."""
+        s = self.shape
+        used = batch * s.kv_heads * self.length * s.head_size
+        return self._blocks[:, :used].reshape(2 * s.layers, batch, s.kv_heads, self.length, s.head_size)
+
+    def fit(self, tokens: int, batch: int) -> None:
+        """Give the first `batch` sequences room for `tokens` places, not much more; contents move."""
+        wanted = -(-max(tokens, 1) // LANES) * LANES
+        if self.length - LANES <= wanted <= self.length:
+            return
+        kept, old = min(wanted, self.length), self.view(batch)
+        self.length = wanted
+        new = self.view(batch)
+        for source, target in zip(old, new, strict=True):
+            target[:, :, :kept] = source[:, :, :kept]  # they overlap: NumPy takes a copy of the source first
+
+    def load(self, slot: int, rows: Floats) -> None:
+        """Put a prefilled sequence, rows [2L, n, KV, HD], into a slot."""
+        self.view(self.slots)[:, slot, :, : rows.shape[1]] = rows.transpose(0, 2, 1, 3)
+
+    def append(self, keys: Floats, values: Floats, positions: Sequence[int]) -> None:
+        """Store one new token of each sequence: keys, values [L, B, KV, HD] at its position."""
+        layers, batch = self.shape.layers, keys.shape[1]
+        view, sequences = self.view(batch), np.arange(batch)
+        # Two index arrays around a slice put the batch dimension first: [B, L, KV, HD].
+        view[:layers, sequences, :, positions] = keys.transpose(1, 0, 2, 3)
+        view[layers:, sequences, :, positions] = values.transpose(1, 0, 2, 3)
+
+    def rows(self, slot: int, start: int, end: int) -> Floats:
+        """Places start..end of a slot as [2L, n, KV, HD]."""
+        return self.view(self.slots)[:, slot, :, start:end].transpose(0, 2, 1, 3)
+
+    def move(self, source: int, target: int, tokens: int) -> None:
+        """Copy a sequence of `tokens` places to another slot."""
+        view = self.view(self.slots)
+        view[:, target, :, :tokens] = view[:, source, :, :tokens]

@@ -1,0 +1,62 @@
+"""The pipe between the two processes: lists of messages, pickled, each behind its length in four bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import select
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+HEAD = struct.Struct("<I")
+
+
+def pack(messages: Sequence[object]) -> bytes:
+    """One frame."""
+    body = pickle.dumps(list(messages), pickle.HIGHEST_PROTOCOL)
+    return HEAD.pack(len(body)) + body
+
+
+async def receive(reader: asyncio.StreamReader) -> list[Any]:
+    """The next frame's messages, for the HTTP process.
+
+    Raises:
+        asyncio.IncompleteReadError: The other side is gone.
+    """
+    (size,) = HEAD.unpack(await reader.readexactly(HEAD.size))
+    return pickle.loads(await reader.readexactly(size))  # type: ignore[no-any-return]
+
+
+class Channel:
+    """The engine's end: blocking, with a time limit on waiting."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def send(self, messages: Sequence[object]) -> None:
+        """Write one frame; waits while the pipe is full."""
+        if messages:
+            self._connection.sendall(pack(messages))
+
+    def receive(self, timeout: float) -> list[Any]:
+        """Messages that are there, after waiting up to `timeout` seconds for the first.
+
+        Raises:
+            EOFError: The HTTP process is gone.
+        """
+        messages: list[Any] = []
+        while select.select([self._connection], [], [], 0.0 if messages else timeout)[0]:
+            (size,) = HEAD.unpack(self._exactly(HEAD.size))
+            messages += pickle.loads(self._exactly(size))
+        return messages
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self._connection.recv(size - len(data))
+            if not part:
+                raise EOFError("the HTTP process is gone")
+            data += part
+        return bytes(data)

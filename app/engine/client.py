@@ -1,0 +1,265 @@
+"""The HTTP process's side of the engine: spawns it, talks to it, replaces it when it dies or stalls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from app.engine import channel
+from app.engine.config import EngineConfig
+from app.engine.messages import (
+    Cancel,
+    Failed,
+    Finished,
+    FromEngine,
+    Generation,
+    Ready,
+    Refused,
+    Shutdown,
+    Stats,
+    Submit,
+    ToEngine,
+    Tokens,
+)
+from app.engine.protocol import State
+from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
+
+log = logging.getLogger(__name__)
+
+LOAD_SECONDS = 120.0
+"""An engine that is not ready after this long is refused."""
+
+RESTART_SECONDS = 1.0
+"""Between the deaths of two engines that never became ready."""
+
+
+@dataclass(slots=True)
+class _Link:
+    """A live engine process and the pipe to it."""
+
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    heard: float
+
+    def send(self, message: ToEngine) -> None:
+        self.writer.write(channel.pack([message]))
+
+    async def receive(self) -> list[FromEngine]:
+        messages: list[FromEngine] = await channel.receive(self.reader)
+        self.heard = time.monotonic()
+        return messages
+
+    async def end(self) -> int:
+        """Make sure that the process is gone; its exit status."""
+        self.writer.close()
+        self.kill()
+        return await self.process.wait()
+
+    def kill(self) -> None:
+        """End the process at once. Not by Process.kill, which may reap it before its watcher does."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
+
+
+class EngineClient:
+    """Implements app.engine.protocol.Engine over a child process."""
+
+    def __init__(self, config: EngineConfig, *, stall_seconds: float = 10.0) -> None:
+        self._config = config
+        self._stall_seconds = stall_seconds
+        self._state: State = "loading"
+        self._runtime: tuple[str, str] = (config.runtime, "")
+        self._stats = Stats()
+        self._numbers = itertools.count(1)
+        self._steps: dict[int, EngineSteps] = {}
+        self._link: _Link | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.restarts = 0
+
+    @property
+    def state(self) -> State:
+        """See protocol.Engine."""
+        return self._state
+
+    @property
+    def slots(self) -> int:
+        """See protocol.Engine."""
+        return self._config.slots
+
+    @property
+    def runtime(self) -> tuple[str, str]:
+        """See protocol.Engine."""
+        return self._runtime
+
+    @property
+    def stats(self) -> Stats:
+        """See protocol.Engine."""
+        return self._stats
+
+    async def start(self) -> None:
+        """See protocol.Engine."""
+        self._link = await self._spawn()
+        self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        """See protocol.Engine."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._link is not None:
+            with contextlib.suppress(OSError):
+                self._link.send(Shutdown())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._link.process.wait(), 2.0)
+            await self._link.end()
+        self._lose("the engine was stopped")
+
+    def generate(self, generation: Generation) -> EngineSteps:
+        """See protocol.Engine."""
+        return EngineSteps(self, next(self._numbers), generation)
+
+    def submit(self, steps: EngineSteps) -> None:
+        """Send a generation to the engine.
+
+        Raises:
+            NotReadyError: The engine is loading or dead.
+        """
+        if self._state != "ready" or self._link is None:
+            raise NotReadyError(f"the engine is {self._state}")
+        self._steps[steps.number] = steps
+        self._link.send(Submit(steps.number, steps.generation))
+
+    def leave(self, steps: EngineSteps) -> None:
+        """Cancel a generation unless it has ended."""
+        if self._steps.pop(steps.number, None) is not None and self._link is not None:
+            self._link.send(Cancel(steps.number))
+
+    async def _spawn(self) -> _Link:
+        """Start a process and wait until it has completed a prompt."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "app.engine", str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            )
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        link = _Link(process, reader, writer, time.monotonic())
+        writer.write(channel.pack([self._config]))
+        try:
+            (first,) = await asyncio.wait_for(link.receive(), LOAD_SECONDS)
+        except (TimeoutError, asyncio.IncompleteReadError, OSError):
+            status = await link.end()
+            raise ModelRefusedError(
+                f"{self._config.model}: the engine ended with status {status} while loading"
+            ) from None
+        if isinstance(first, Refused):
+            await link.end()
+            raise ModelRefusedError(f"{self._config.model}: {first.message}")
+        assert isinstance(first, Ready)
+        self._runtime = (first.runtime, first.runtime_version)
+        self._state = "ready"
+        return link
+
+    async def _serve(self) -> None:
+        """Dispatch what the engine says; when it dies, fail its generations and start another."""
+        while True:
+            assert self._link is not None
+            try:
+                while True:
+                    for message in await self._link.receive():
+                        self._dispatch(message)
+            except (asyncio.IncompleteReadError, OSError):
+                self._lose("the engine process died")
+                status = await self._link.end()
+                log.error("engine process died with status %s; starting another", status)
+            self._link = await self._respawn()
+
+    async def _respawn(self) -> _Link:
+        while True:
+            self.restarts += 1
+            try:
+                return await self._spawn()
+            except ModelRefusedError as error:
+                log.error("engine did not come back: %s", error)
+                await asyncio.sleep(RESTART_SECONDS)
+
+    def _dispatch(self, message: FromEngine) -> None:
+        match message:
+            case Tokens():
+                if steps := self._steps.get(message.number):
+                    steps.put(message)
+            case Finished() | Failed():
+                if steps := self._steps.pop(message.number, None):
+                    steps.put(message)
+            case Stats():
+                self._stats = message
+
+    def _lose(self, reason: str) -> None:
+        self._state = "dead"
+        self._stats = Stats()
+        lost, self._steps = list(self._steps.values()), {}
+        for steps in lost:
+            steps.put(Failed(steps.number, reason))
+
+    async def _watch(self) -> None:
+        """End a process that has said nothing for too long: it reports several times a second."""
+        while True:
+            await asyncio.sleep(self._stall_seconds / 10)
+            link = self._link
+            silent = 0.0 if link is None else time.monotonic() - link.heard
+            if self._state == "ready" and link is not None and silent > self._stall_seconds:
+                log.error("engine process has been silent for %.1f s; ending it", silent)
+                link.kill()
+
+
+class EngineSteps:
+    """Implements app.engine.protocol.Steps; entering submits, leaving early cancels."""
+
+    def __init__(self, client: EngineClient, number: int, generation: Generation) -> None:
+        self.number = number
+        self.generation = generation
+        self.finished: Finished | None = None
+        self._client = client
+        self._inbox: asyncio.Queue[Tokens | Finished | Failed] = asyncio.Queue()
+
+    def put(self, message: Tokens | Finished | Failed) -> None:
+        """Hand over what the engine said."""
+        self._inbox.put_nowait(message)
+
+    async def __aenter__(self) -> EngineSteps:
+        self._client.submit(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.leave(self)
+
+    def __aiter__(self) -> EngineSteps:
+        return self
+
+    async def __anext__(self) -> Tokens:
+        if self.finished is not None:
+            raise StopAsyncIteration
+        message = await self._inbox.get()
+        match message:
+            case Tokens():
+                return message
+            case Finished():
+                self.finished = message
+                raise StopAsyncIteration
+            case Failed():
+                raise EngineFailedError(message.message)

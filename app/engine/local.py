@@ -1,0 +1,59 @@
+"""The engine without a process around it, for tools that run a model file to the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.engine.config import EngineConfig
+from app.engine.messages import Failed, Generation, Tokens
+from app.engine.process import open_scheduler
+from app.engine.shape import ModelShape
+from app.errors import EngineFailedError
+from app.manifest import Manifest
+
+
+def model_shape(manifest: Manifest) -> ModelShape:
+    """The sizes that the engine needs."""
+    return ModelShape(
+        layers=manifest.layers,
+        kv_heads=manifest.kv_heads,
+        group=manifest.heads // manifest.kv_heads,
+        head_size=manifest.head_size,
+        vocabulary=manifest.vocabulary_size,
+        sequence_length=manifest.sequence_length,
+    )
+
+
+def complete_greedily(
+    model: Path, manifest: Manifest, prompts: Sequence[Sequence[int]], count: int
+) -> list[list[int]]:
+    """Greedy continuations of up to `count` tokens, in the order of the prompts.
+
+    Raises:
+        EngineFailedError: A prompt failed.
+    """
+    config = EngineConfig(
+        model=model,
+        digest=manifest.sha256,
+        runtime="litert" if manifest.target == "litert" else "tflite-runtime",
+        shape=model_shape(manifest),
+        threads=os.cpu_count() or 1,
+        slots=8,
+        prefill_chunk=128,
+        prefix_bytes=0,
+        cache_folder=model.parent,
+    )
+    scheduler = open_scheduler(config)
+    found: list[list[int]] = [[] for _ in prompts]
+    for number, prompt in enumerate(prompts):
+        scheduler.submit(number, Generation(tuple(prompt), count, stop_ids=manifest.end_ids))
+    while scheduler.busy:
+        for message in scheduler.step():
+            match message:
+                case Tokens(number, ids):
+                    found[number] += ids
+                case Failed(number, reason):
+                    raise EngineFailedError(reason)
+    return found

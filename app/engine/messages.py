@@ -1,0 +1,153 @@
+"""What crosses the pipe between the HTTP process and the engine process: token ids, never text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen from the logits; the defaults are greedy.
+
+    Attributes:
+        temperature: Divides the logits; 0 is greedy.
+        top_k: Keep the k likeliest tokens; 0 keeps all.
+        top_p: Keep the smallest set of tokens with at least this probability (Holtzman et al., 2020).
+        min_p: Keep tokens with at least this share of the likeliest one's probability; 0 keeps all.
+        repetition_penalty: Divides positive and multiplies negative logits of tokens seen in the prompt or
+            the completion (Keskar et al., 2019); 1 is off.
+        presence_penalty: Subtracted from the logits of tokens already generated.
+        frequency_penalty: Subtracted once for each time a token was generated.
+        logit_bias: Pairs of token id and what is added to its logit.
+        seed: Same request, same seed: same tokens, on one build and machine, whatever else is running.
+        logprobs: Likeliest alternatives reported for each token; None reports none, 0 the chosen one only.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    seed: int = 0
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sequence to generate.
+
+    Attributes:
+        prompt: Token ids, already cut to the window; at least one.
+        max_tokens: Most tokens to generate; prompt and completion fit the sequence length together.
+        sampling: How tokens are chosen.
+        stop_ids: A token among these ends the generation with reason `stop` and is not reported.
+    """
+
+    prompt: tuple[int, ...]
+    max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    stop_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """To the engine: generate this under a number that is new."""
+
+    number: int
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the engine: the reader of this number has left; free its slot. Answered by nothing."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """To the engine: end the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logprob:
+    """Natural logarithms of probabilities at one position, before temperature and cuts."""
+
+    chosen: float
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """From the engine: the next tokens of one generation, with their logprobs where they were asked for."""
+
+    number: int
+    ids: tuple[int, ...]
+    logprobs: tuple[Logprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """From the engine: the last message of a generation.
+
+    Attributes:
+        reason: `stop` (a stop id) or `length`.
+        cached_tokens: Prompt tokens whose keys and values were reused.
+        queue_seconds, prefill_seconds, decode_seconds: Where the time went inside the engine.
+    """
+
+    number: int
+    reason: str
+    cached_tokens: int
+    queue_seconds: float
+    prefill_seconds: float
+    decode_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the engine: this generation alone has failed."""
+
+    number: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the engine: the model is loaded and has completed a real prompt."""
+
+    runtime: str
+    runtime_version: str
+    slots: int
+    load_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """From the engine: the model cannot be run, and why."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """From the engine, at most a few times a second: counters since its start and levels now."""
+
+    slots_busy: int = 0
+    waiting: int = 0
+    decode_steps: int = 0
+    decode_seconds: float = 0.0
+    decode_rows: int = 0
+    prefill_tokens: int = 0
+    prefill_seconds: float = 0.0
+    cached_tokens: int = 0
+    prefix_bytes: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+
+
+ToEngine = Submit | Cancel | Shutdown
+FromEngine = Ready | Refused | Tokens | Finished | Failed | Stats

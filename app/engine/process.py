@@ -1,0 +1,85 @@
+"""The engine process: owns the compiled model, takes messages, steps the scheduler, answers."""
+
+from __future__ import annotations
+
+import signal
+import time
+from importlib.metadata import version
+
+from app.engine.cache import DecodeCache
+from app.engine.channel import Channel
+from app.engine.config import EngineConfig
+from app.engine.messages import Cancel, Failed, Finished, Generation, Ready, Refused, Shutdown, Submit
+from app.engine.prefix import PrefixCache
+from app.engine.runner import Runner
+from app.engine.scheduler import Scheduler
+
+HEARTBEAT = 0.25
+"""Seconds between two reports of the counters, which also tell that the loop turns."""
+
+DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+
+
+def open_runner(config: EngineConfig) -> Runner:
+    """The model on the chosen runtime."""
+    if config.runtime == "litert":
+        from app.engine.litert import open_litert
+
+        return open_litert(config.model, config.digest, config.shape, config.threads, config.cache_folder)
+    from app.engine.tflite import open_tflite
+
+    return open_tflite(config.model, config.shape, config.threads)
+
+
+def serve(channel: Channel) -> None:
+    """Load the model that the first message names, then serve until told to stop or left alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the HTTP process decides
+    (config,) = channel.receive(timeout=60.0)
+    began = time.perf_counter()
+    try:
+        scheduler = open_scheduler(config)
+    except (RuntimeError, ValueError, OSError) as error:
+        channel.send([Refused(str(error).splitlines()[0])])
+        return
+    name = DISTRIBUTIONS[config.runtime]
+    channel.send([Ready(name, version(name), config.slots, time.perf_counter() - began)])
+    _loop(channel, scheduler)
+
+
+def open_scheduler(config: EngineConfig) -> Scheduler:
+    """A scheduler whose model has completed a real prompt."""
+    runner = open_runner(config)
+    cache = DecodeCache(config.shape, config.slots)
+    prefixes = PrefixCache(config.shape, config.prefix_bytes)
+    scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk)
+    scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
+    said = [message for _ in range(3) for message in scheduler.step()]
+    failed = [message for message in said if isinstance(message, Failed)]
+    if failed or not any(isinstance(message, Finished) for message in said):
+        raise RuntimeError(failed[0].message if failed else "the model completes nothing")
+    return scheduler
+
+
+def _loop(channel: Channel, scheduler: Scheduler) -> None:
+    reported = time.monotonic()
+    while True:
+        try:
+            messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
+        except EOFError:
+            return
+        for message in messages:
+            match message:
+                case Submit(number, generation):
+                    scheduler.submit(number, generation)
+                case Cancel(number):
+                    scheduler.cancel(number)
+                case Shutdown():
+                    return
+        said = scheduler.step()
+        if time.monotonic() - reported >= HEARTBEAT:
+            reported = time.monotonic()
+            said.append(scheduler.stats)
+        try:
+            channel.send(said)
+        except OSError:
+            return

@@ -1,0 +1,111 @@
+"""From logits to the next token, on the host: every request has its own settings and its own randomness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from app.engine.memory import Floats
+from app.engine.messages import Logprob, Sampling
+
+UNLIKELY = 12.0
+"""Logits so far below the largest, weights under 1e-5, are looked at only when a cut needs them."""
+
+
+class Sampler:
+    """Chooses one sequence's tokens. The random numbers depend on the seed and the step alone."""
+
+    def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
+        self._sampling = sampling
+        self._random = np.random.Generator(np.random.PCG64(sampling.seed))
+        self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
+        self._generated: Counter[int] = Counter()
+
+    def choose(self, logits: Floats) -> tuple[int, Logprob | None]:
+        """The next token for logits [V], and its logprob where the request asks for one.
+
+        Raises:
+            FloatingPointError: The logits are not finite.
+        """
+        adjusted = self._adjust(logits)
+        token = int(np.argmax(adjusted))
+        if not np.isfinite(adjusted[token]):
+            raise FloatingPointError("the model's logits are not finite")
+        if self._sampling.temperature > 0:
+            token = self._draw(adjusted, float(adjusted[token]))
+        if self._sampling.repetition_penalty != 1.0:
+            self._seen.add(token)
+        self._generated[token] += 1
+        wanted = self._sampling.logprobs
+        return token, None if wanted is None else logprob(logits, token, wanted)
+
+    def _adjust(self, logits: Floats) -> Floats:
+        """Penalties and biases, on a copy where there are any."""
+        s = self._sampling
+        penalized = s.presence_penalty or s.frequency_penalty
+        if s.repetition_penalty == 1.0 and not penalized and not s.logit_bias:
+            return logits
+        adjusted = logits.copy()
+        if s.repetition_penalty != 1.0:
+            seen = np.fromiter(self._seen, np.int64, len(self._seen))
+            scores = adjusted[seen]
+            adjusted[seen] = np.where(
+                scores > 0, scores / s.repetition_penalty, scores * s.repetition_penalty
+            )
+        if penalized:
+            for token, count in self._generated.items():
+                adjusted[token] -= s.presence_penalty + s.frequency_penalty * count
+        for token, bias in s.logit_bias:
+            adjusted[token] += bias
+        return adjusted
+
+    def _draw(self, logits: Floats, largest: float) -> int:
+        """Sample with temperature, then top-k, top-p and min-p, in the order of Hugging Face's warpers."""
+        s = self._sampling
+        floor = largest - UNLIKELY * s.temperature
+        ids = np.flatnonzero(logits >= floor)
+        if s.top_k == 0 or len(ids) < s.top_k:
+            ids = np.arange(len(logits))
+        weights = np.exp((logits[ids].astype(np.float64) - largest) / s.temperature)
+        if 0 < s.top_k < len(ids):
+            kept = _largest(weights, s.top_k)
+            ids, weights = ids[kept], weights[kept]
+        if s.top_p < 1.0:
+            kept = _nucleus(weights, s.top_p)
+            ids, weights = ids[kept], weights[kept]
+        if s.min_p > 0.0:
+            kept = np.flatnonzero(weights >= s.min_p)  # the likeliest token weighs 1
+            ids, weights = ids[kept], weights[kept]
+        below = np.cumsum(weights)
+        place = int(np.searchsorted(below, self._random.random() * below[-1], side="right"))
+        return int(ids[min(place, len(ids) - 1)])
+
+
+def _largest(weights: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
+    """Indices, ascending, of the `count` largest; of equals the first."""
+    threshold = np.partition(weights, len(weights) - count)[len(weights) - count]
+    above = np.flatnonzero(weights > threshold)
+    equal = np.flatnonzero(weights == threshold)[: count - len(above)]
+    return np.sort(np.concatenate([above, equal]))
+
+
+def _nucleus(weights: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.intp]:
+    """Indices, ascending, of the smallest set of largest weights that holds `share` of their sum."""
+    order = np.argsort(-weights, kind="stable")
+    held = np.cumsum(weights[order])
+    count = int(np.searchsorted(held, share * held[-1])) + 1
+    return np.sort(order[:count])
+
+
+def logprob(logits: Floats, token: int, top: int) -> Logprob:
+    """Logprobs of the chosen token and of the `top` likeliest, from logits [V]."""
+    wide = logits.astype(np.float64)
+    largest = wide.max()
+    normalizer = largest + np.log(np.exp(wide - largest).sum())
+    best = np.argsort(-logits, kind="stable")[:top]
+    return Logprob(
+        float(wide[token] - normalizer), tuple((int(i), float(wide[i] - normalizer)) for i in best)
+    )

@@ -1,0 +1,37 @@
+"""The numbers of a model that the engine computes with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LANES = 64
+"""Cache lengths are multiples of this, so that a place keeps its vector lane (see models/decoder.py)."""
+
+MASKED = -1e9
+"""Added to the attention score of a place that must not be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Sizes of a decoder.
+
+    Attributes:
+        group: Query heads for each key and value head.
+    """
+
+    layers: int
+    kv_heads: int
+    group: int
+    head_size: int
+    vocabulary: int
+    sequence_length: int
+
+    @property
+    def token_floats(self) -> int:
+        """Floats that one token's keys (or values) take in one layer."""
+        return self.kv_heads * self.head_size
+
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of all keys and values of one token."""
+        return 2 * self.layers * self.token_floats * 4

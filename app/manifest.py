@@ -1,0 +1,117 @@
+"""The manifest beside a model file: what the file is, and the proof that it is that file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import ModelRefusedError
+
+
+class TensorSpec(BaseModel):
+    """Shape and dtype of one signature tensor; -1 is a dynamic dimension."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class SignatureSpec(BaseModel):
+    """One signature of the file: its inputs and outputs by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+class Manifest(BaseModel):
+    """Contents of `manifest.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    format: Literal[1] = 1
+    id: str = Field(description="The name under which the model is served")
+    file: str = Field(description="The model file's name, beside the manifest")
+    sha256: str
+    bytes: int
+    source: str = Field(description="Where the weights come from, with their sha256 where known")
+    licence: str
+    quantization: str
+    target: str = Field(description="The runtime that the file was built for")
+    architecture: str
+    parameters: int
+    sequence_length: int = Field(description="Prompt and completion together, in tokens")
+    default_window: int = Field(description="Prompt tokens kept by default")
+    vocabulary_size: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    end_ids: tuple[int, ...] = Field(description="Tokens that end a text")
+    chat_template: str | None = None
+    special_tokens: dict[str, int] = Field(default_factory=dict)
+    signatures: dict[str, SignatureSpec]
+    custom_ops: tuple[str, ...]
+    text_ops: dict[str, str] = Field(description="sha256 of the shared objects with the custom ops, by name")
+    tools: dict[str, str] = Field(description="Versions of what built the file")
+    quality: dict[str, float | str | None] = Field(default_factory=dict)
+
+
+def read_manifest(model: Path) -> Manifest:
+    """The manifest of a model file: `NAME.manifest.json` beside `NAME.tflite`.
+
+    Raises:
+        ModelRefusedError: It is missing, malformed, or written for another file name.
+    """
+    path = manifest_path(model)
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelRefusedError(f"{path}: not found; build the model with: python -m models build") from None
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        raise ModelRefusedError(f"{path}: not a manifest of this service: {reason}") from None
+    if manifest.file != model.name:
+        raise ModelRefusedError(f"{path}: written for {manifest.file}, not for {model.name}")
+    return manifest
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Path:
+    """Write the manifest under a temporary name and rename it into place."""
+    path = manifest_path(folder / manifest.file)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+    return part.replace(path)
+
+
+def manifest_path(model: Path) -> Path:
+    """Where the manifest of a model file stands."""
+    return model.with_suffix(".manifest.json")
+
+
+def verify_file(model: Path, manifest: Manifest) -> None:
+    """Compare the file with its manifest before any interpreter sees it.
+
+    Raises:
+        ModelRefusedError: The file is missing, cut short, or its sha256 differs.
+    """
+    try:
+        size = model.stat().st_size
+    except OSError as error:
+        raise ModelRefusedError(f"{model}: {error.strerror}") from None
+    if size != manifest.bytes:
+        raise ModelRefusedError(
+            f"{model}: {size} bytes, the manifest says {manifest.bytes}: built or copied in part?"
+        )
+    with model.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != manifest.sha256:
+        raise ModelRefusedError(
+            f"{model}: its sha256 is {digest[:16]}…, the manifest says {manifest.sha256[:16]}…"
+        )

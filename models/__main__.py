@@ -1,0 +1,82 @@
+"""`python -m models`: build a model file, verify it against its source."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.build import BuildOptions, Quantization, Target, build
+from models.errors import BuildError
+from models.progress import Stages
+from models.verify import Agreement, verify
+
+DEFAULT = Path("models/artifacts/autocomplete.tflite")
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+Source = Annotated[Path | None, typer.Option(help="Checkpoint; without it the default weights are fetched.")]
+
+
+@app.command("build")
+def build_command(
+    source: Source = None,
+    output: Annotated[Path, typer.Option(help="The model file; the rest goes beside it.")] = DEFAULT,
+    sequence_length: Annotated[int, typer.Option(help="Prompt and completion together, in tokens.")] = 512,
+    quantize: Annotated[Quantization, typer.Option(help="Number format of the matrices.")] = "dynamic",
+    target: Annotated[Target, typer.Option(help="Runtime that must be able to run it.")] = "litert",
+    serving_window: Annotated[int, typer.Option(help="serving_default: prompt tokens kept.")] = 128,
+    serving_tokens: Annotated[int, typer.Option(help="serving_default: tokens generated.")] = 64,
+) -> None:
+    """Build the model file, its manifest and the shared objects of its custom operators."""
+    options = BuildOptions(source, output, sequence_length, quantize, target, serving_window, serving_tokens)
+    with Stages(planned=4, console=console) as stages:
+        manifest = build(options, stages)
+    share = manifest.bytes / 1e6
+    console.print(
+        f"{output}: {manifest.id}, {manifest.quantization}, {share:.1f} MB, sha256 {manifest.sha256}"
+    )
+
+
+@app.command("verify")
+def verify_command(
+    model: Annotated[Path, typer.Argument(help="The model file.")] = DEFAULT,
+    source: Source = None,
+    texts: Annotated[int, typer.Option(help="Texts whose token ids are compared, at least.")] = 2000,
+) -> None:
+    """Compare token ids with the `tokenizers` package and greedy text with a float32 reference."""
+    with Stages(planned=3, console=console) as stages:
+        agreement = verify(model, source, texts, stages)
+    console.print(_table(agreement))
+    if agreement.texts_equal != agreement.texts:
+        raise BuildError(f"{model}: {agreement.texts - agreement.texts_equal} texts have other token ids")
+
+
+def _table(agreement: Agreement) -> Table:
+    table = Table("compared", "equal", "of", "share")
+    rows = [
+        ("texts by token ids", agreement.texts_equal, agreement.texts),
+        ("greedy continuations", agreement.prompts_equal, agreement.prompts),
+        ("greedy tokens up to the first difference", agreement.tokens_equal, agreement.tokens),
+    ]
+    for name, equal, count in rows:
+        table.add_row(name, str(equal), str(count), f"{100 * equal / count:.1f} %")
+    return table
+
+
+def main() -> None:
+    """Run the command line; a build error is one line and exit status 1."""
+    try:
+        app()
+    except BuildError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

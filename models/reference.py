@@ -1,0 +1,102 @@
+"""The decoder in NumPy and float32, straight from the checkpoint: what a built file is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.architecture import Checkpoint
+from models.graph import Array
+
+
+class Reference:
+    """A checkpoint's exact answers; it keeps the sequence that it has read."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._arch = checkpoint.architecture
+        self._weights = checkpoint.weights
+        self._caches: list[tuple[Array, Array]] = []
+        self._length = 0
+
+    def reset(self) -> None:
+        """Forget the sequence."""
+        self._caches, self._length = [], 0
+
+    def extend(self, tokens: Sequence[int]) -> Array:
+        """Logits [T, V] after each of T more tokens."""
+        a, T = self._arch, len(tokens)
+        positions = np.arange(self._length, self._length + T)
+        x: Array = self._weights["embedding"][np.asarray(tokens)]  # [T, D]
+        if a.positions == "learned":
+            x = x + self._weights["positions"][positions]
+        for n in range(a.layers):
+            y = self._norm(x, f"{n}.norm1")
+            q = self._linear(y, f"{n}.q").reshape(T, a.heads, a.head_size)
+            k = self._linear(y, f"{n}.k").reshape(T, a.kv_heads, a.head_size)
+            v = self._linear(y, f"{n}.v").reshape(T, a.kv_heads, a.head_size)
+            if a.positions == "rope":
+                q, k = self._rotate(q, positions), self._rotate(k, positions)
+            k, v = self._remember(n, k, v)
+            x = x + self._linear(self._attention(q, k, v, positions), f"{n}.o")
+            x = x + self._mlp(self._norm(x, f"{n}.norm2"), n)
+        self._length += T
+        head = "head" if "head" in self._weights else "embedding"
+        return self._linear(self._norm(x, "final_norm"), head)
+
+    def greedy(self, prompt: Sequence[int], count: int, end_ids: Sequence[int]) -> list[int]:
+        """The likeliest continuation, up to `count` tokens or the end of the text."""
+        self.reset()
+        logits, found = self.extend(prompt)[-1], []
+        while len(found) < count:
+            token = int(np.argmax(logits))
+            if token in end_ids:
+                break
+            found.append(token)
+            logits = self.extend([token])[-1]
+        return found
+
+    def _linear(self, x: Array, name: str) -> Array:
+        y: Array = x @ self._weights[name].T
+        return y + self._weights[f"{name}.bias"] if f"{name}.bias" in self._weights else y
+
+    def _norm(self, x: Array, name: str) -> Array:
+        if self._arch.norm == "layer":
+            x = x - x.mean(-1, keepdims=True)
+        y = x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(self._arch.norm_epsilon))
+        y = y * self._weights[name]
+        return y + self._weights[f"{name}.bias"] if self._arch.norm == "layer" else y
+
+    def _rotate(self, x: Array, positions: Array) -> Array:
+        half = x.shape[-1] // 2
+        frequencies = self._arch.rope_base ** (-np.arange(half) / half)
+        angle = np.outer(positions, frequencies)[:, None]  # [T, 1, HD / 2]
+        cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+        left, right = x[..., :half], x[..., half:]
+        return np.concatenate([left * cos - right * sin, right * cos + left * sin], -1)
+
+    def _remember(self, n: int, k: Array, v: Array) -> tuple[Array, Array]:
+        if n == len(self._caches):
+            self._caches.append((k, v))
+        else:
+            old_k, old_v = self._caches[n]
+            self._caches[n] = np.concatenate([old_k, k]), np.concatenate([old_v, v])
+        return self._caches[n]
+
+    def _attention(self, q: Array, k: Array, v: Array, positions: Array) -> Array:
+        a, T = self._arch, len(q)
+        grouped = q.reshape(T, a.kv_heads, a.group, a.head_size).transpose(1, 2, 0, 3)  # [KV, G, T, HD]
+        scores = grouped @ k.transpose(1, 2, 0)[:, None] * np.float32(a.head_size**-0.5)  # [KV, G, T, S]
+        scores = np.where(np.arange(len(k)) <= positions[:, None], scores, np.float32(-1e9))
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        out: Array = weights @ v.transpose(1, 0, 2)[:, None]  # [KV, G, T, HD]
+        return out.transpose(2, 0, 1, 3).reshape(T, -1)
+
+    def _mlp(self, y: Array, n: int) -> Array:
+        up = self._linear(y, f"{n}.up")
+        if self._arch.mlp == "gelu":
+            inner = np.float32(np.sqrt(2 / np.pi)) * (up + np.float32(0.044715) * up**3)
+            return self._linear(np.float32(0.5) * up * (1 + np.tanh(inner)), f"{n}.down")
+        gate = self._linear(y, f"{n}.gate")
+        return self._linear(gate / (1 + np.exp(-gate)) * up, f"{n}.down")

