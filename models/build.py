@@ -13,6 +13,7 @@ from models.architecture import Architecture, Checkpoint
 from models.decoder import LANES, Decoder
 from models.errors import BuildError
 from models.graph import Array, Graph, Model
+from models.layers import Layers
 from models.parameters import Parameters
 from models.progress import Stages
 from models.quantize import Scheme
@@ -92,9 +93,10 @@ def write_model(checkpoint: Checkpoint, options: BuildOptions) -> Model:
     model = Model(f"{checkpoint.name}, text in, text out")
     weights = scale_queries(checkpoint.weights, arch)
     parameters = Parameters(weights, SCHEMES[options.quantize, options.target])
-    decoder = Decoder(model, arch, parameters, options.sequence_length)
+    decoder = Decoder(model, Layers(arch, parameters, options.sequence_length))
     decoder.write_decode()
     decoder.write_prefill()
+    decoder.write_extend()
     write_tokenizer(model, checkpoint.vocabulary)
     baked = Generation(
         options.serving_window, options.serving_tokens, checkpoint.end_ids[0], checkpoint.end_ids

@@ -1,4 +1,4 @@
-"""The decoder as TFLite subgraphs: `prefill` takes many tokens of one sequence, `decode` one token of many.
+"""The decoder as TFLite subgraphs: `decode` takes one token of many sequences, the others many tokens of one.
 
 The KV cache is a read-only input; a call returns only the new keys and values, and the host keeps them.
 Every attention row adds up its terms in one order whatever the call: the older tokens by position, places
@@ -9,15 +9,12 @@ batch, the length of the cache or the chunk that it was computed in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from models import ops
-from models.architecture import Architecture
 from models.graph import Graph, Model, Tensor
-from models.parameters import Parameters
+from models.layers import Layers
 
 LANES = 64
 """Sums run in vector lanes: attention rows are multiples of this, so that a place keeps its lane."""
@@ -25,8 +22,12 @@ LANES = 64
 MASKED = -1e9
 """Added to the score of a place that must not be seen: its weight underflows to exactly zero."""
 
-Rope = tuple[Tensor, Tensor] | None
-"""Cosine and sine rows of the tokens' positions [..., 1, HD]; None with learned positions."""
+Caches = Sequence[tuple[Tensor, Tensor]]
+"""Keys and values of each layer."""
+
+Look = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""In a layer, for queries [KV, M, HD] and new keys and values [T, KV, HD]: scores [KV, M, N] of all places
+but the token's own, masked, and the values [KV, N, HD] there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,10 @@ class Outcome:
 class Decoder:
     """Writes the decoder's subgraphs into a model file."""
 
-    def __init__(
-        self, model: Model, arch: Architecture, parameters: Parameters, sequence_length: int
-    ) -> None:
+    def __init__(self, model: Model, layers: Layers) -> None:
         self.model = model
-        self.arch = arch
-        self.parameters = parameters
-        self.sequence_length = sequence_length
+        self.layers = layers
+        self.arch = layers.arch
 
     def write_decode(self) -> None:
         """Signature `decode`: one token of each of B sequences after caches of S places (both dynamic).
@@ -81,34 +79,42 @@ class Decoder:
         caches = self._cache_inputs(g, [-1, kv, size], [LANES, kv, size])
         self._finish(g, self.prefill(g, tokens, positions, rows, mask, caches, zeros))
 
-    def decode(
-        self,
-        g: Graph,
-        tokens: Tensor,
-        positions: Tensor,
-        mask: Tensor,
-        caches: Sequence[tuple[Tensor, Tensor]],
-    ) -> Outcome:
+    def write_extend(self) -> None:
+        """Signature `extend`: like `prefill`, but on a cache laid out for `decode`, to verify drafted tokens.
+
+        Inputs: tokens, positions int32 [T]; place [1, T, S], 1 where a token belongs (P + t) and 0 elsewhere;
+        mask [1, T * G, S], strictly causal, each row G times; for each layer key_N, value_N [KV, S, HD], S a
+        multiple of LANES, whose places from P to P + T are zero.
+        Outputs: logits [T, V]; keys, values [L, T, KV, HD].
+        """
+        g = self.model.subgraph("extend")
+        tokens, positions = g.input("tokens", [-1], "int32"), g.input("positions", [-1], "int32")
+        place = g.input("place", [1, -1, -1], initial=[1, 1, LANES])
+        mask = g.input("mask", [1, -1, -1], initial=[1, self.arch.group, LANES])
+        kv, size = self.arch.kv_heads, self.arch.head_size
+        caches = self._cache_inputs(g, [kv, -1, size], [kv, LANES, size])
+        self._finish(g, self.extend(g, tokens, positions, place, mask, caches))
+
+    def decode(self, g: Graph, tokens: Tensor, positions: Tensor, mask: Tensor, caches: Caches) -> Outcome:
         """One token of each of B sequences; shapes as in `write_decode`."""
         a = self.arch
         B, KV, G, HD = tokens.shape[0], a.kv_heads, a.group, a.head_size
-        x = self._embed(g, tokens, positions)  # [B, D]
-        rope = self._rope(g, positions)
+        x = self.layers.embed(g, tokens, positions)  # [B, D]
+        rope = self.layers.rope(g, positions)
         keys, values = [], []
         for n, (old_k, old_v) in enumerate(caches):
-            q, k, v = self._project(g, n, x, rope)  # [B, heads, HD]
+            q, k, v = self.layers.project(g, n, x, rope)  # [B, heads, HD]
             q = ops.reshape(q, [B, KV, G, HD])
             k = ops.reshape(k, [B, KV, 1, HD])
             v = ops.reshape(v, [B, KV, 1, HD])
             own = ops.total(q * k)  # [B, KV, G, 1]
             old = ops.batch_matmul(q, old_k, transpose_b=True) + mask  # [B, KV, G, S]
-            own, old, total = self._weigh(own, old)
+            own, old, total = _weigh(own, old)
             o = (ops.batch_matmul(old, old_v) + own * v) / total
-            x = x + self.parameters.linear(g, f"{n}.o", ops.reshape(o, [B, a.heads * HD]))
-            x = x + self._mlp(g, n, x)
+            x = self.layers.after_attention(g, n, x, ops.reshape(o, [B, a.heads * HD]))
             keys.append(ops.reshape(k, [1, B, KV, HD]))
             values.append(ops.reshape(v, [1, B, KV, HD]))
-        return Outcome(self._head(g, x), ops.concat(keys, 0), ops.concat(values, 0))
+        return Outcome(self.layers.head(g, x), ops.concat(keys, 0), ops.concat(values, 0))
 
     def prefill(
         self,
@@ -117,34 +123,60 @@ class Decoder:
         positions: Tensor,
         rows: Tensor,
         mask: Tensor,
-        caches: Sequence[tuple[Tensor, Tensor]],
+        caches: Caches,
         zeros: Tensor,
     ) -> Outcome:
         """T tokens of one sequence; shapes as in `write_prefill`."""
+
+        def look(n: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+            old_k, old_v = caches[n]
+            every_k = ops.transpose(ops.concat([old_k, k, zeros], 0), [1, 0, 2])  # [KV, N, HD]
+            every_v = ops.transpose(ops.concat([old_v, v, zeros], 0), [1, 0, 2])
+            return ops.batch_matmul(q, every_k, transpose_b=True) + mask, every_v
+
+        return self._one_sequence(g, tokens, positions, rows, look)
+
+    def extend(
+        self, g: Graph, tokens: Tensor, positions: Tensor, place: Tensor, mask: Tensor, caches: Caches
+    ) -> Outcome:
+        """T tokens of one sequence; shapes as in `write_extend`."""
+        home = ops.transpose(place, [0, 2, 1])  # [1, S, T]
+
+        def look(n: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+            # A sum with one term that is not zero moves numbers without changing them.
+            old_k, old_v = caches[n]
+            new = ops.batch_matmul(q, ops.transpose(k, [1, 0, 2]), transpose_b=True)  # [KV, M, T]
+            old = ops.batch_matmul(q, old_k, transpose_b=True) + ops.batch_matmul(new, place)  # [KV, M, S]
+            return old + mask, old_v + ops.batch_matmul(home, ops.transpose(v, [1, 0, 2]))
+
+        return self._one_sequence(g, tokens, positions, None, look)
+
+    def _one_sequence(
+        self, g: Graph, tokens: Tensor, positions: Tensor, rows: Tensor | None, look: Look
+    ) -> Outcome:
+        """T tokens of one sequence; logits of the given rows, or of all."""
         a = self.arch
         KV, G, HD, T = a.kv_heads, a.group, a.head_size, tokens.shape[0]
         M = -1 if T == -1 else T * G
-        x = self._embed(g, tokens, positions)  # [T, D]
-        rope = self._rope(g, positions)
+        x = self.layers.embed(g, tokens, positions)  # [T, D]
+        rope = self.layers.rope(g, positions)
         keys, values = [], []
-        for n, (old_k, old_v) in enumerate(caches):
-            q, k, v = self._project(g, n, x, rope)  # [T, heads, HD]
-            every_k = ops.transpose(ops.concat([old_k, k, zeros], 0), [1, 0, 2])  # [KV, N, HD]
-            every_v = ops.transpose(ops.concat([old_v, v, zeros], 0), [1, 0, 2])
+        for n in range(a.layers):
+            q, k, v = self.layers.project(g, n, x, rope)  # [T, heads, HD]
             q = ops.transpose(ops.reshape(q, [T, KV, G, HD]), [1, 0, 2, 3])  # [KV, T, G, HD]
             own_k = ops.transpose(ops.reshape(k, [T, KV, 1, HD]), [1, 0, 2, 3])  # [KV, T, 1, HD]
             own_v = ops.transpose(ops.reshape(v, [T, KV, 1, HD]), [1, 0, 2, 3])
             own = ops.reshape(ops.total(q * own_k), [KV, M, 1])
-            old = ops.batch_matmul(ops.reshape(q, [KV, M, HD]), every_k, transpose_b=True) + mask
-            own, old, total = self._weigh(own, old)  # [KV, M, 1], [KV, M, N], [KV, M, 1]
+            old, every_v = look(n, ops.reshape(q, [KV, M, HD]), k, v)
+            own, old, total = _weigh(own, old)  # [KV, M, 1], [KV, M, N], [KV, M, 1]
             own = ops.reshape(ops.reshape(own, [KV, T, G, 1]) * own_v, [KV, M, HD])
             o = (ops.batch_matmul(old, every_v) + own) / total
             o = ops.transpose(ops.reshape(o, [KV, T, G, HD]), [1, 0, 2, 3])  # [T, KV, G, HD]
-            x = x + self.parameters.linear(g, f"{n}.o", ops.reshape(o, [T, a.heads * HD]))
-            x = x + self._mlp(g, n, x)
+            x = self.layers.after_attention(g, n, x, ops.reshape(o, [T, a.heads * HD]))
             keys.append(ops.reshape(k, [1, T, KV, HD]))
             values.append(ops.reshape(v, [1, T, KV, HD]))
-        return Outcome(self._head(g, ops.gather(x, rows)), ops.concat(keys, 0), ops.concat(values, 0))
+        logits = self.layers.head(g, x if rows is None else ops.gather(x, rows))
+        return Outcome(logits, ops.concat(keys, 0), ops.concat(values, 0))
 
     def _finish(self, g: Graph, outcome: Outcome) -> None:
         g.output("logits", outcome.logits)
@@ -152,74 +184,15 @@ class Decoder:
         g.output("values", outcome.values)
         self.model.signature(g)
 
-    def _cache_inputs(
-        self, g: Graph, shape: Sequence[int], initial: Sequence[int]
-    ) -> list[tuple[Tensor, Tensor]]:
+    def _cache_inputs(self, g: Graph, shape: Sequence[int], initial: Sequence[int]) -> Caches:
         return [
             (g.input(f"key_{n}", shape, initial=initial), g.input(f"value_{n}", shape, initial=initial))
             for n in range(self.arch.layers)
         ]
 
-    def _embed(self, g: Graph, tokens: Tensor, positions: Tensor) -> Tensor:
-        x = self.parameters.embedding(g, tokens)
-        if self.arch.positions == "learned":
-            table = self.parameters.vector(g, "positions")
-            x = x + ops.gather(table, positions)
-        return x
 
-    def _rope(self, g: Graph, positions: Tensor) -> Rope:
-        """Rows of the rotary tables; the sine's first half is negated, as the rotation needs it."""
-        if self.arch.positions == "learned":
-            return None
-        half = np.arange(0, self.arch.head_size, 2) / self.arch.head_size
-        angle = np.outer(np.arange(self.sequence_length), self.arch.rope_base**-half)  # [S, HD / 2]
-        cos = np.concatenate([np.cos(angle), np.cos(angle)], 1, dtype=np.float32)
-        sin = np.concatenate([-np.sin(angle), np.sin(angle)], 1, dtype=np.float32)
-        shape = [*positions.shape, 1, self.arch.head_size]
-        return (
-            ops.reshape(ops.gather(g.constant(cos), positions), shape),
-            ops.reshape(ops.gather(g.constant(sin), positions), shape),
-        )
-
-    def _rotate(self, x: Tensor, rope: Rope) -> Tensor:
-        if rope is None:
-            return x
-        cos, sin = rope
-        left, right = ops.split(x, 2)
-        return x * cos + ops.concat([right, left], -1) * sin
-
-    def _project(self, g: Graph, n: int, x: Tensor, rope: Rope) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries [..., H, HD], keys and values [..., KV, HD] of tokens x [..., D]."""
-        a = self.arch
-        y = self.parameters.linear(g, f"{n}.q+{n}.k+{n}.v", self._norm(g, x, f"{n}.norm1"))
-        y = ops.reshape(y, [*x.shape[:-1], a.heads + 2 * a.kv_heads, a.head_size])
-        qk = self._rotate(ops.slice_(y, [0, 0, 0], [*x.shape[:-1], a.heads + a.kv_heads, a.head_size]), rope)
-        q = ops.slice_(qk, [0, 0, 0], [*x.shape[:-1], a.heads, a.head_size])
-        k = ops.slice_(qk, [0, a.heads, 0], [*x.shape[:-1], a.kv_heads, a.head_size])
-        v = ops.slice_(y, [0, a.heads + a.kv_heads, 0], [*x.shape[:-1], a.kv_heads, a.head_size])
-        return q, k, v
-
-    def _weigh(self, own: Tensor, old: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Softmax over a token's score [..., 1] and the older ones' [..., N], before division by the sum."""
-        most = ops.maximum(ops.largest(old), own)
-        own, old = ops.exp(own - most), ops.exp(old - most)
-        return own, old, ops.total(old) + own
-
-    def _norm(self, g: Graph, x: Tensor, name: str) -> Tensor:
-        gain = self.parameters.vector(g, name)
-        if self.arch.norm == "layer":
-            x = x - ops.mean(x)
-        y = x * ops.rsqrt(ops.mean(x * x) + self.arch.norm_epsilon) * gain
-        return y + self.parameters.vector(g, f"{name}.bias") if self.arch.norm == "layer" else y
-
-    def _mlp(self, g: Graph, n: int, x: Tensor) -> Tensor:
-        y = self._norm(g, x, f"{n}.norm2")
-        up = self.parameters.linear(g, f"{n}.up", y)
-        if self.arch.mlp == "gelu":
-            return self.parameters.linear(g, f"{n}.down", ops.gelu(up, approximate=True))
-        gate = self.parameters.linear(g, f"{n}.gate", y)
-        return self.parameters.linear(g, f"{n}.down", gate * ops.logistic(gate) * up)
-
-    def _head(self, g: Graph, x: Tensor) -> Tensor:
-        """Logits [..., V]."""
-        return self.parameters.linear(g, "head", self._norm(g, x, "final_norm"))
+def _weigh(own: Tensor, old: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Softmax over a token's score [..., 1] and the older ones' [..., N], before division by the sum."""
+    most = ops.maximum(ops.largest(old), own)
+    own, old = ops.exp(own - most), ops.exp(old - most)
+    return own, old, ops.total(old) + own

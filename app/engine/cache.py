@@ -54,6 +54,17 @@ class DecodeCache:
         view[:layers, sequences, :, positions] = keys.transpose(1, 0, 2, 3)
         view[layers:, sequences, :, positions] = values.transpose(1, 0, 2, 3)
 
+    def write(self, slot: int, start: int, keys: Floats, values: Floats) -> None:
+        """Store tokens of one sequence from a position on: keys, values [L, T, KV, HD]."""
+        layers, count = keys.shape[:2]
+        places = self.view(self.slots)[:, slot, :, start : start + count]
+        places[:layers] = keys.transpose(0, 2, 1, 3)
+        places[layers:] = values.transpose(0, 2, 1, 3)
+
+    def clear(self, slot: int, start: int, end: int) -> None:
+        """Zero the places start..end of a sequence."""
+        self.view(self.slots)[:, slot, :, start:end] = 0.0
+
     def rows(self, slot: int, start: int, end: int) -> Floats:
         """Places start..end of a slot as [2L, n, KV, HD]."""
         return self.view(self.slots)[:, slot, :, start:end].transpose(0, 2, 1, 3)

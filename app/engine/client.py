@@ -150,16 +150,19 @@ class EngineClient:
         """Start a process and wait until it has completed a prompt."""
         ours, theirs = socket.socketpair()
         with theirs:
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "app.engine", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
         link = _Link(process, reader, writer, time.monotonic())
         writer.write(channel.pack([self._config]))
         try:
             (first,) = await asyncio.wait_for(link.receive(), LOAD_SECONDS)
+        except asyncio.CancelledError:
+            await link.end()
+            raise
         except (TimeoutError, asyncio.IncompleteReadError, OSError):
             status = await link.end()
             raise ModelRefusedError(

@@ -22,7 +22,7 @@ class EngineConfig:
         prefill_chunk: Most prompt tokens computed between two decode steps.
         prefix_bytes: Budget of the prefix cache.
         cache_folder: Where packed weights are kept; writable the first time.
-        end_ids: Tokens that end a text, for the first completion.
+        drafting: Whether a sequence that is alone may guess its next tokens.
     """
 
     model: Path
@@ -34,3 +34,4 @@ class EngineConfig:
     prefill_chunk: int
     prefix_bytes: int
     cache_folder: Path
+    drafting: bool = True

@@ -16,24 +16,26 @@ from app.engine.cache import DecodeCache
 from app.engine.host_buffer import Array, host_buffers
 from app.engine.memory import Floats, aligned, float_zeros
 from app.engine.prefix import Entry
-from app.engine.runner import Ints, decode_mask, prefill_inputs
+from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 
 
-@dataclass(slots=True)
-class _Bound:
-    """Arrays of the `decode` signature and the buffers over them, for one batch and length of the cache."""
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A signature bound to one cache: arrays of its small inputs and its outputs, and buffers over all."""
 
-    batch: int
+    cache: DecodeCache
     length: int
-    tokens: Ints
-    positions: Ints
-    mask: Floats
+    small: dict[str, Array]
     logits: Floats
     keys: Floats
     values: Floats
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+
+    def fits(self, cache: DecodeCache, count: int) -> bool:
+        """Whether nothing has moved since it was bound."""
+        return self.cache is cache and self.length == cache.length and len(self.logits) == count
 
 
 class LiteRtRunner:
@@ -43,7 +45,7 @@ class LiteRtRunner:
         self._model = model
         self._wrap = wrap
         self._shape = shape
-        self._bound: _Bound | None = None
+        self._calls: dict[str, _Call] = {}
 
     @property
     def shape(self) -> ModelShape:
@@ -71,26 +73,48 @@ class LiteRtRunner:
 
     def decode(self, cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
         """See Runner.decode."""
-        bound = self._bound
-        if bound is None or (bound.batch, bound.length) != (len(tokens), cache.length):
-            bound = self._bound = self._bind(cache, len(tokens))
-        bound.tokens[:] = tokens
-        bound.positions[:] = positions
-        decode_mask(bound.mask, positions)
-        self._model.run_by_name("decode", bound.inputs, bound.outputs)
-        cache.append(bound.keys, bound.values, positions)
-        return bound.logits
+        batch = len(tokens)
+        call = self._calls.get("decode")
+        if call is None or not call.fits(cache, batch):
+            mask = float_zeros(batch, 1, 1, cache.length)
+            call = self._bind("decode", cache, batch, {"mask": mask}, cache.view(batch))
+        call.small["tokens"][:] = tokens
+        call.small["positions"][:] = positions
+        decode_mask(call.small["mask"], positions)
+        self._model.run_by_name("decode", call.inputs, call.outputs)
+        cache.append(call.keys, call.values, positions)
+        return call.logits
 
-    def _bind(self, cache: DecodeCache, batch: int) -> _Bound:
+    def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
+        """See Runner.extend."""
+        s, count = self._shape, len(tokens)
+        call = self._calls.get("extend")
+        if call is None or not call.fits(cache, count):
+            place = float_zeros(1, count, cache.length)
+            mask = float_zeros(1, count * s.group, cache.length)
+            call = self._bind("extend", cache, count, {"place": place, "mask": mask}, cache.view(1)[:, 0])
+        inputs = extend_inputs(s, position, count, cache.length)
+        call.small["tokens"][:] = tokens
+        call.small["positions"][:] = inputs.positions
+        call.small["place"][:] = inputs.place
+        call.small["mask"][:] = inputs.mask
+        cache.clear(0, position, position + count)
+        self._model.run_by_name("extend", call.inputs, call.outputs)
+        return Drafted(call.logits, call.keys, call.values)
+
+    def _bind(
+        self, signature: str, cache: DecodeCache, count: int, small: dict[str, Array], caches: Floats
+    ) -> _Call:
+        """Arrays for `count` tokens, the signature resized to them and to the caches [2L, ...]."""
         s = self._shape
-        tokens, positions = aligned(np.zeros(batch, np.int32)), aligned(np.zeros(batch, np.int32))
-        mask, logits = float_zeros(batch, 1, 1, cache.length), float_zeros(batch, s.vocabulary)
-        keys = float_zeros(s.layers, batch, s.kv_heads, s.head_size)
-        values = float_zeros(s.layers, batch, s.kv_heads, s.head_size)
-        small = {"tokens": tokens, "positions": positions, "mask": mask}
-        inputs = self._inputs("decode", small, cache.view(batch))
-        outputs = self._outputs(logits, keys, values)
-        return _Bound(batch, cache.length, tokens, positions, mask, logits, keys, values, inputs, outputs)
+        small |= {name: aligned(np.zeros(count, np.int32)) for name in ("tokens", "positions")}
+        logits = float_zeros(count, s.vocabulary)
+        keys = float_zeros(s.layers, count, s.kv_heads, s.head_size)
+        values = float_zeros(s.layers, count, s.kv_heads, s.head_size)
+        inputs, outputs = self._inputs(signature, small, caches), self._outputs(logits, keys, values)
+        call = _Call(cache, cache.length, small, logits, keys, values, inputs, outputs)
+        self._calls[signature] = call
+        return call
 
     def _inputs(self, signature: str, small: dict[str, Array], caches: Floats) -> dict[str, Any]:
         """Buffers over the inputs, the signature resized to them; caches [2L, ...]."""

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from app.engine.cache import DecodeCache
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
+from app.engine.drafting import Drafter
 from app.engine.messages import Cancel, Failed, Finished, Generation, Ready, Refused, Shutdown, Submit
 from app.engine.prefix import PrefixCache
 from app.engine.runner import Runner
@@ -51,7 +52,8 @@ def open_scheduler(config: EngineConfig) -> Scheduler:
     runner = open_runner(config)
     cache = DecodeCache(config.shape, config.slots)
     prefixes = PrefixCache(config.shape, config.prefix_bytes)
-    scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk)
+    drafter = Drafter() if config.drafting else None
+    scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk, drafter=drafter)
     scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
     said = [message for _ in range(3) for message in scheduler.step()]
     failed = [message for message in said if isinstance(message, Failed)]

@@ -39,6 +39,22 @@ class Runner(Protocol):
         """
         ...
 
+    def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
+        """T tokens of the cache's first sequence from a position on, in one call; none is stored yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What was computed for tokens that may not stay: logits [T, V]; keys, values [L, T, KV, HD].
+
+    Valid until the next call; whoever accepts tokens stores their keys and values.
+    """
+
+    logits: Floats
+    keys: Floats
+    values: Floats
+
 
 @dataclass(frozen=True, slots=True)
 class PrefillInputs:
@@ -58,6 +74,24 @@ def prefill_inputs(shape: ModelShape, start: int, count: int) -> PrefillInputs:
     seen = (order >= 0) & (order < positions[:, None])
     mask = np.where(seen, np.float32(0), np.float32(MASKED)).repeat(shape.group, axis=0)[None]
     return PrefillInputs(positions, mask, np.zeros((padding, shape.kv_heads, shape.head_size), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendInputs:
+    """The small inputs of signature `extend` (models/decoder.py) for T tokens after P in a cache of S."""
+
+    positions: Ints
+    place: Floats
+    mask: Floats
+
+
+def extend_inputs(shape: ModelShape, start: int, count: int, length: int) -> ExtendInputs:
+    """Positions [T], place [1, T, S] and mask [1, T * G, S] for T = count tokens after P = start."""
+    order = np.arange(length)
+    positions = np.arange(start, start + count, dtype=np.int32)
+    place = (order == positions[:, None]).astype(np.float32)[None]
+    mask = np.where(order < positions[:, None], np.float32(0), np.float32(MASKED))
+    return ExtendInputs(positions, place, mask.repeat(shape.group, axis=0)[None])
 
 
 def decode_mask(mask: Floats, positions: Sequence[int]) -> None:

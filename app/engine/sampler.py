@@ -65,16 +65,21 @@ class Sampler:
     def _draw(self, logits: Floats, largest: float) -> int:
         """Sample with temperature, then top-k, top-p and min-p, in the order of Hugging Face's warpers."""
         s = self._sampling
-        floor = largest - UNLIKELY * s.temperature
-        ids = np.flatnonzero(logits >= floor)
-        if s.top_k == 0 or len(ids) < s.top_k:
-            ids = np.arange(len(logits))
-        weights = np.exp((logits[ids].astype(np.float64) - largest) / s.temperature)
+        ids = np.flatnonzero(logits >= largest - UNLIKELY * s.temperature)
+        weights = _weights(logits[ids], largest, s.temperature)
+        total = float(weights.sum())
+        if s.top_k == 0 or s.top_k > len(ids):
+            # The unlikely tokens count as well, and may even be needed.
+            total = float(np.exp((logits - np.float32(largest)) / np.float32(s.temperature)).sum(dtype=float))
+            if s.top_k or weights.sum() < s.top_p * total or s.top_p == 1.0:
+                ids, weights = np.arange(len(logits)), _weights(logits, largest, s.temperature)
+                total = float(weights.sum())
         if 0 < s.top_k < len(ids):
             kept = _largest(weights, s.top_k)
             ids, weights = ids[kept], weights[kept]
+            total = float(weights.sum())
         if s.top_p < 1.0:
-            kept = _nucleus(weights, s.top_p)
+            kept = _nucleus(weights, s.top_p * total)
             ids, weights = ids[kept], weights[kept]
         if s.min_p > 0.0:
             kept = np.flatnonzero(weights >= s.min_p)  # the likeliest token weighs 1
@@ -82,6 +87,12 @@ class Sampler:
         below = np.cumsum(weights)
         place = int(np.searchsorted(below, self._random.random() * below[-1], side="right"))
         return int(ids[min(place, len(ids) - 1)])
+
+
+def _weights(logits: Floats, largest: float, temperature: float) -> npt.NDArray[np.float64]:
+    """Probabilities in units of the likeliest token's."""
+    weights: npt.NDArray[np.float64] = np.exp((logits.astype(np.float64) - largest) / temperature)
+    return weights
 
 
 def _largest(weights: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
@@ -92,20 +103,18 @@ def _largest(weights: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int
     return np.sort(np.concatenate([above, equal]))
 
 
-def _nucleus(weights: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.intp]:
-    """Indices, ascending, of the smallest set of largest weights that holds `share` of their sum."""
+def _nucleus(weights: npt.NDArray[np.float64], mass: float) -> npt.NDArray[np.intp]:
+    """Indices, ascending, of the fewest largest weights that hold `mass` together."""
     order = np.argsort(-weights, kind="stable")
-    held = np.cumsum(weights[order])
-    count = int(np.searchsorted(held, share * held[-1])) + 1
+    count = int(np.searchsorted(np.cumsum(weights[order]), mass)) + 1
     return np.sort(order[:count])
 
 
 def logprob(logits: Floats, token: int, top: int) -> Logprob:
     """Logprobs of the chosen token and of the `top` likeliest, from logits [V]."""
-    wide = logits.astype(np.float64)
-    largest = wide.max()
-    normalizer = largest + np.log(np.exp(wide - largest).sum())
-    best = np.argsort(-logits, kind="stable")[:top]
-    return Logprob(
-        float(wide[token] - normalizer), tuple((int(i), float(wide[i] - normalizer)) for i in best)
-    )
+    largest = float(logits.max())
+    normalizer = largest + float(np.log(np.exp(logits - np.float32(largest)).sum(dtype=float)))
+    best = np.argpartition(-logits, top)[:top]
+    best = best[np.lexsort((best, -logits[best]))]  # of equals the lower id first
+    ranked = tuple((int(i), float(logits[i]) - normalizer) for i in best)
+    return Logprob(float(logits[token]) - normalizer, ranked)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.engine.cache import DecodeCache
+from app.engine.drafting import DRAFTED, Drafter, Record
 from app.engine.memory import Floats
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Stats, Tokens
 from app.engine.prefix import Entry, PrefixCache
@@ -22,27 +23,33 @@ class Sequence:
     """One generation on its way: waiting, then prefilling (it has an entry), then running (it has a slot).
 
     Attributes:
-        fed: Tokens after the prompt whose keys and values are in the decode cache.
-        token: The newest token, not fed yet.
+        tokens: int32, prompt and completion; the first `length` are known.
+        computed: How many of them have keys and values in the decode cache; the newest is fed next.
+        record: Success with drafted tokens.
     """
 
     number: int
     generation: Generation
-    prompt: Ints
+    tokens: Ints
+    length: int
     sampler: Sampler
     submitted: float
     entry: Entry | None = None
     cached: int = 0
     admitted: float = 0.0
     prefilled: float = 0.0
-    fed: list[int] = field(default_factory=list)
-    token: int = -1
-    generated: int = 0
+    computed: int = 0
+    record: Record = field(default_factory=Record)
 
     @property
-    def position(self) -> int:
-        """Place of the newest token in the sequence."""
-        return len(self.prompt) + len(self.fed)
+    def prompt(self) -> Ints:
+        """The tokens that were given."""
+        return self.tokens[: len(self.generation.prompt)]
+
+    @property
+    def left(self) -> int:
+        """Tokens that may still be generated."""
+        return len(self.tokens) - self.length
 
 
 class Scheduler:
@@ -55,24 +62,32 @@ class Scheduler:
         prefixes: PrefixCache,
         *,
         prefill_chunk: int,
+        drafter: Drafter | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._runner = runner
         self._cache = cache
         self._prefixes = prefixes
         self._prefill_chunk = prefill_chunk
+        self._drafter = drafter
         self._clock = clock
         self._waiting: deque[Sequence] = deque()
         self._prefilling: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self._outbox: list[FromEngine] = []
         self._decode_steps = self._decode_rows = self._prefill_tokens = self._cached_tokens = 0
+        self._drafted_tokens = self._accepted_tokens = 0
         self._decode_seconds = self._prefill_seconds = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether a step would do anything."""
         return bool(self._waiting or self._prefilling or self._running)
+
+    @property
+    def running(self) -> int:
+        """Sequences that are being decoded."""
+        return len(self._running)
 
     @property
     def stats(self) -> Stats:
@@ -87,6 +102,8 @@ class Scheduler:
             prefill_seconds=self._prefill_seconds,
             cached_tokens=self._cached_tokens,
             prefix_bytes=self._prefixes.bytes,
+            drafted_tokens=self._drafted_tokens,
+            accepted_tokens=self._accepted_tokens,
         )
 
     def submit(self, number: int, generation: Generation) -> None:
@@ -98,9 +115,11 @@ class Scheduler:
         elif not all(0 <= token < shape.vocabulary for token in generation.prompt):
             self._outbox.append(Failed(number, "a token id is outside the vocabulary"))
         else:
-            prompt = np.array(generation.prompt, np.int32)
+            tokens = np.zeros(length, np.int32)
+            tokens[: len(generation.prompt)] = generation.prompt
             sampler = Sampler(generation.sampling, generation.prompt)
-            self._waiting.append(Sequence(number, generation, prompt, sampler, self._clock()))
+            known = len(generation.prompt)
+            self._waiting.append(Sequence(number, generation, tokens, known, sampler, self._clock()))
 
     def cancel(self, number: int) -> None:
         """Forget a generation, wherever it is; an unknown number has just finished."""
@@ -149,35 +168,84 @@ class Scheduler:
             return
         self._prefilling.remove(sequence)
         sequence.prefilled = self._clock()
+        sequence.computed = entry.length
         if self._choose(sequence, logits[0]):
-            self._cache.fit(max([s.position for s in [*self._running, sequence]]) + 1, len(self._running))
-            self._cache.load(len(self._running), entry.cached)
+            slot = len(self._running)
+            self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
+            self._cache.load(slot, entry.cached)
             self._running.append(sequence)
         else:
             self._release(sequence)
 
     def _decode(self) -> None:
-        tokens = [s.token for s in self._running]
-        positions = [s.position for s in self._running]
+        """One step of every running sequence; a sequence that is alone may verify a draft instead."""
+        alone = len(self._running) == 1 and not self._prefilling and not self._waiting
+        first = self._running[0]
+        draft = self._draft(first) if alone and self._drafter is not None else []
+        try:
+            if draft:
+                self._verify(first, draft)
+            else:
+                self._step()
+        except RuntimeError as error:
+            failed, self._running = self._running, []
+            for sequence in failed:
+                self._fail(sequence, error)
+
+    def _step(self) -> None:
+        tokens = [int(s.tokens[s.computed]) for s in self._running]
+        positions = [s.computed for s in self._running]
         began = self._clock()
         self._cache.fit(max(positions) + 1, len(tokens))
-        try:
-            logits = self._runner.decode(self._cache, tokens, positions)
-        except RuntimeError as error:
-            for sequence in list(self._running):
-                self._running.remove(sequence)
-                self._fail(sequence, error)
-            return
-        self._decode_steps += 1
-        self._decode_rows += len(tokens)
-        self._decode_seconds += self._clock() - began
+        logits = self._runner.decode(self._cache, tokens, positions)
+        seconds = self._clock() - began
+        self._count(seconds, len(tokens))
+        if self._drafter is not None and len(tokens) == 1:
+            self._drafter.observe_step(seconds)
         ended = []
         for sequence, row in zip(self._running, logits, strict=True):
-            sequence.fed.append(sequence.token)
+            sequence.computed += 1
             if not self._choose(sequence, row):
                 ended.append(sequence)
         for sequence in ended:
             self._leave(sequence)
+
+    def _draft(self, sequence: Sequence) -> list[int]:
+        assert self._drafter is not None
+        room = self._runner.shape.sequence_length - sequence.length
+        if sequence.left < 2 or room < DRAFTED:
+            return []
+        return self._drafter.propose(sequence.record, sequence.tokens[: sequence.length])
+
+    def _verify(self, sequence: Sequence, draft: list[int]) -> None:
+        """Feed the newest token and the drafted ones; keep what the sampler would have chosen anyway."""
+        assert self._drafter is not None
+        began = self._clock()
+        start = sequence.computed
+        self._cache.fit(start + 1 + len(draft), 1)
+        found = self._runner.extend(self._cache, [int(sequence.tokens[start]), *draft], start)
+        seconds = self._clock() - began
+        going_on, kept = True, 0
+        while (
+            going_on
+            and kept <= len(draft)
+            and (kept == 0 or sequence.tokens[start + kept] == draft[kept - 1])
+        ):
+            going_on = self._choose(sequence, found.logits[kept])
+            kept += 1
+        self._cache.write(0, start, found.keys[:, :kept], found.values[:, :kept])
+        sequence.computed += kept
+        self._count(seconds, kept)
+        self._drafted_tokens += len(draft)
+        self._accepted_tokens += kept - 1
+        self._drafter.observe_draft(sequence.record, kept - 1, seconds)
+        if not going_on:
+            self._leave(sequence)
+
+    def _count(self, seconds: float, tokens: int) -> None:
+        self._decode_steps += 1
+        self._decode_rows += tokens
+        self._decode_seconds += seconds
 
     def _choose(self, sequence: Sequence, logits: Floats) -> bool:
         """Sample the next token and report it; False when the sequence has ended."""
@@ -189,11 +257,11 @@ class Scheduler:
         if token in sequence.generation.stop_ids:
             self._finish(sequence, "stop")
             return False
-        sequence.token = token
-        sequence.generated += 1
+        sequence.tokens[sequence.length] = token
+        sequence.length += 1
         logprobs = () if logprob is None else (logprob,)
         self._outbox.append(Tokens(sequence.number, (token,), logprobs))
-        if sequence.generated == sequence.generation.max_tokens:
+        if sequence.left == 0:
             self._finish(sequence, "length")
             return False
         return True
@@ -217,16 +285,15 @@ class Scheduler:
     def _leave(self, sequence: Sequence) -> None:
         """Free a running sequence's slot: keep what it computed, move the last one into its place."""
         slot, last = self._running.index(sequence), len(self._running) - 1
-        entry, fed = sequence.entry, np.array(sequence.fed, np.int32)
+        entry, start, end = sequence.entry, len(sequence.prompt), sequence.computed
         assert entry is not None
-        start = len(sequence.prompt)
-        if len(fed):
-            rows = self._cache.rows(slot, start, start + len(fed))
-            layers = len(rows) // 2
-            entry.extend(start, fed, rows[:layers], rows[layers:])
+        if end > start:
+            rows = self._cache.rows(slot, start, end)
+            layers = self._runner.shape.layers
+            entry.extend(start, sequence.tokens[start:end], rows[:layers], rows[layers:])
         if slot != last:
             self._running[slot] = self._running[last]
-            self._cache.move(last, slot, self._running[slot].position)
+            self._cache.move(last, slot, self._running[slot].computed)
         self._running.pop()
         self._release(sequence)
 

@@ -11,7 +11,7 @@ import numpy as np
 from app.engine.cache import DecodeCache
 from app.engine.memory import Floats, float_zeros
 from app.engine.prefix import Entry
-from app.engine.runner import Ints, decode_mask, prefill_inputs
+from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 
 
@@ -58,6 +58,19 @@ class TfLiteRunner:
         cache.append(found["keys"], found["values"], positions)
         return found["logits"]  # type: ignore[no-any-return]
 
+    def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
+        """See Runner.extend."""
+        inputs = extend_inputs(self._shape, position, len(tokens), cache.length)
+        cache.clear(0, position, position + len(tokens))
+        found = self._signatures["extend"](
+            tokens=np.asarray(tokens, np.int32),
+            positions=inputs.positions,
+            place=inputs.place,
+            mask=inputs.mask,
+            **self._caches(cache.view(1)[:, 0]),
+        )
+        return Drafted(found["logits"], found["keys"], found["values"])
+
     def _caches(self, blocks: Floats) -> dict[str, Floats]:
         layers = self._shape.layers
         names = [f"key_{n}" for n in range(layers)] + [f"value_{n}" for n in range(layers)]
@@ -69,5 +82,5 @@ def open_tflite(path: Path, shape: ModelShape, threads: int) -> TfLiteRunner:
     from tflite_runtime.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    signatures = {name: interpreter.get_signature_runner(name) for name in ("prefill", "decode")}
+    signatures = {name: interpreter.get_signature_runner(name) for name in ("prefill", "decode", "extend")}
     return TfLiteRunner(signatures, shape)

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.engine.cache import DecodeCache
+from app.engine.drafting import Drafter
+from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling, Tokens
+from app.engine.prefix import PrefixCache
+from app.engine.scheduler import Scheduler
+from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
+
+
+def make(
+    slots: int = 4, chunk: int = 8, budget: int = 10**9, drafter: Drafter | None = None
+) -> tuple[Scheduler, FakeRunner]:
+    runner = FakeRunner()
+    prefixes = PrefixCache(SHAPE, budget)
+    cache = DecodeCache(SHAPE, slots)
+    return Scheduler(runner, cache, prefixes, prefill_chunk=chunk, drafter=drafter), runner
+
+
+def drain(scheduler: Scheduler) -> list[FromEngine]:
+    said: list[FromEngine] = []
+    while scheduler.busy:
+        said += scheduler.step()
+    return said
+
+
+def ids(said: list[FromEngine], number: int) -> list[int]:
+    return [i for m in said if isinstance(m, Tokens) and m.number == number for i in m.ids]
+
+
+def finished(said: list[FromEngine], number: int) -> Finished:
+    (found,) = [m for m in said if isinstance(m, Finished) and m.number == number]
+    return found
+
+
+def greedy(prompt: list[int], count: int) -> list[int]:
+    tokens = list(prompt)
+    for _ in range(count):
+        tokens.append(int(np.argmax(logits(tokens))))
+    return tokens[len(prompt) :]
+
+
+def test_greedy_tokens_are_the_likeliest_of_the_whole_sequence() -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, Generation((5, 6, 7), max_tokens=10))
+    said = drain(scheduler)
+    assert ids(said, 1) == greedy([5, 6, 7], 10)
+    assert finished(said, 1).reason == "length"
+
+
+def test_a_stop_id_ends_the_generation_and_is_not_reported() -> None:
+    expected = greedy([5, 6, 7], 10)
+    stop = expected[4]
+    scheduler, _ = make()
+    scheduler.submit(1, Generation((5, 6, 7), max_tokens=10, stop_ids=(stop,)))
+    said = drain(scheduler)
+    assert ids(said, 1) == expected[: expected.index(stop)]
+    assert finished(said, 1).reason == "stop"
+
+
+def test_a_long_prompt_is_computed_in_chunks_between_the_steps_of_others() -> None:
+    scheduler, runner = make(chunk=8)
+    scheduler.submit(1, Generation((1, 2), max_tokens=30))
+    scheduler.step()
+    scheduler.submit(2, Generation(tuple(range(3, 33)), max_tokens=2))
+    steps = [scheduler.step() for _ in range(4)]
+    assert runner.prefills == [2, 8, 8, 8, 6]
+    assert [len(ids(said, 1)) for said in steps] == [1, 1, 1, 1]
+
+
+def test_a_prompt_that_begins_as_an_earlier_one_pays_only_for_the_rest() -> None:
+    scheduler, runner = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
+    drain(scheduler)
+    scheduler.submit(2, Generation((*range(20), 50, 51), max_tokens=3))
+    said = drain(scheduler)
+    assert runner.prefills == [20, 2]
+    assert finished(said, 2).cached_tokens == 20
+    assert ids(said, 2) == greedy([*range(20), 50, 51], 3)
+
+
+def test_a_prompt_that_goes_on_from_a_completion_reuses_it_as_well() -> None:
+    scheduler, _ = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=6))
+    said = drain(scheduler)
+    longer = [*range(20), *ids(said, 1), 3]
+    scheduler.submit(2, Generation(tuple(longer), max_tokens=3))
+    again = drain(scheduler)
+    assert finished(again, 2).cached_tokens == 25  # the last token was never fed
+    assert ids(again, 2) == greedy(longer, 3)
+
+
+def test_the_same_prompt_again_computes_one_token() -> None:
+    scheduler, runner = make(chunk=64)
+    for number in (1, 2):
+        scheduler.submit(number, Generation(tuple(range(20)), max_tokens=1))
+        said = drain(scheduler)
+    assert runner.prefills == [20, 1]
+    assert ids(said, 2) == greedy(list(range(20)), 1)
+
+
+def test_generations_start_in_the_order_of_their_arrival() -> None:
+    scheduler, _ = make(slots=1)
+    for number in range(1, 5):
+        scheduler.submit(number, Generation((number,), max_tokens=2))
+    order = [m.number for m in drain(scheduler) if isinstance(m, Finished)]
+    assert order == [1, 2, 3, 4]
+
+
+def test_no_more_sequences_than_slots_are_decoded_at_once() -> None:
+    scheduler, runner = make(slots=3)
+    for number in range(7):
+        scheduler.submit(number, Generation((number,), max_tokens=9))
+    drain(scheduler)
+    assert max(runner.decodes) == 3
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+def test_a_cancelled_generation_says_nothing_more_and_frees_its_place(steps: int) -> None:
+    scheduler, _ = make(slots=2, chunk=4)
+    scheduler.submit(1, Generation(tuple(range(10)), max_tokens=20))
+    for _ in range(steps):
+        scheduler.step()
+    scheduler.cancel(1)
+    assert scheduler.busy is False
+    assert scheduler.step() == []
+    assert scheduler.stats.slots_busy == 0
+
+
+def test_cancelling_an_unknown_number_does_nothing() -> None:
+    scheduler, _ = make()
+    scheduler.cancel(99)
+    assert scheduler.busy is False
+
+
+def test_the_others_go_on_when_one_in_the_middle_is_cancelled() -> None:
+    scheduler, _ = make(slots=3)
+    for number in (1, 2, 3):
+        scheduler.submit(number, Generation((number, 9), max_tokens=12))
+    said = [m for _ in range(6) for m in scheduler.step()]
+    scheduler.cancel(1)
+    said += drain(scheduler)
+    assert [ids(said, n) for n in (2, 3)] == [greedy([n, 9], 12) for n in (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("generation", "reason"),
+    [
+        (Generation((), max_tokens=1), "1 tokens do not fit 160"),
+        (Generation((1,), max_tokens=0), "1 tokens do not fit 160"),
+        (Generation((1,) * 100, max_tokens=61), "161 tokens do not fit 160"),
+        (Generation((97,), max_tokens=1), "a token id is outside the vocabulary"),
+        (Generation((-1,), max_tokens=1), "a token id is outside the vocabulary"),
+    ],
+)
+def test_a_malformed_generation_fails_alone(generation: Generation, reason: str) -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, generation)
+    scheduler.submit(2, Generation((1, 2), max_tokens=4))
+    said = drain(scheduler)
+    assert [m for m in said if isinstance(m, Failed)] == [Failed(1, reason)]
+    assert ids(said, 2) == greedy([1, 2], 4)
+
+
+def test_a_runtime_error_while_prefilling_fails_that_generation_only() -> None:
+    scheduler, runner = make()
+    scheduler.submit(1, Generation((1, 2), max_tokens=4))
+    runner.fail = RuntimeError("no")
+    said = scheduler.step()
+    scheduler.submit(2, Generation((1, 2), max_tokens=4))
+    assert said == [Failed(1, "no")]
+    assert ids(drain(scheduler), 2) == greedy([1, 2], 4)
+
+
+def test_a_runtime_error_while_decoding_fails_all_that_run_and_the_next_works() -> None:
+    scheduler, runner = make()
+    for number in (1, 2):
+        scheduler.submit(number, Generation((number,), max_tokens=9))
+        scheduler.step()
+    runner.fail = RuntimeError("no")
+    assert scheduler.step() == [Failed(1, "no"), Failed(2, "no")]
+    scheduler.submit(3, Generation((7,), max_tokens=4))
+    assert ids(drain(scheduler), 3) == greedy([7], 4)
+
+
+def test_logits_that_are_not_finite_fail_the_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler, runner = make()
+    nothing = np.full((1, SHAPE.vocabulary), np.nan, np.float32)
+    monkeypatch.setattr(
+        runner, "prefill", lambda entry, tokens, rows: (entry_filled(entry, tokens), nothing)[1]
+    )
+    scheduler.submit(1, Generation((1,), max_tokens=4))
+    assert drain(scheduler) == [Failed(1, "the model's logits are not finite")]
+    assert scheduler.stats.slots_busy == 0
+
+
+def entry_filled(entry: object, tokens: object) -> None:
+    entry.length = len(tokens)  # type: ignore[attr-defined, arg-type]
+
+
+def test_logprobs_come_with_the_tokens_that_asked() -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, Generation((1, 2), max_tokens=2, sampling=Sampling(logprobs=3)))
+    said = [m for m in drain(scheduler) if isinstance(m, Tokens)]
+    assert [len(m.logprobs[0].top) for m in said] == [3, 3]
+    assert all(m.logprobs[0].top[0] == (m.ids[0], m.logprobs[0].chosen) for m in said)
+
+
+def test_stats_count_what_was_computed() -> None:
+    scheduler, _ = make(chunk=64)
+    for number in (1, 2):
+        scheduler.submit(number, Generation(tuple(range(10)), max_tokens=4))
+        drain(scheduler)
+    stats = scheduler.stats
+    assert (stats.prefill_tokens, stats.cached_tokens) == (11, 9)
+    assert (stats.decode_steps, stats.decode_rows) == (6, 6)
+
+
+class Clock:
+    """Every look at it takes a second, so that a draft costs what a step costs."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += 1.0
+        return self._now
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
+def test_drafting_changes_no_token_and_saves_calls(temperature: float) -> None:
+    def run(drafter: Drafter | None) -> tuple[list[int], Finished, FakeRunner]:
+        runner = FakeRunner(memory=1)
+        cache, prefixes = DecodeCache(SHAPE, 2), PrefixCache(SHAPE, 0)
+        scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=64, drafter=drafter, clock=Clock())
+        scheduler.submit(1, Generation((1, 2, 3), 150, Sampling(temperature=temperature, seed=7)))
+        said = drain(scheduler)
+        return ids(said, 1), finished(said, 1), runner
+
+    plain, _, plain_runner = run(None)
+    drafted, end, runner = run(Drafter())
+    assert drafted == plain
+    assert end.reason == "length"
+    assert runner.extends
+    assert len(runner.extends) + len(runner.decodes) < len(plain_runner.decodes)
+
+
+def test_a_stop_id_inside_a_draft_ends_the_generation_there() -> None:
+    scheduler = Scheduler(
+        FakeRunner(memory=1), DecodeCache(SHAPE, 2), PrefixCache(SHAPE, 10**9), prefill_chunk=64
+    )
+    scheduler.submit(1, Generation((1,), 150))
+    text = ids(drain(scheduler), 1)
+    last = text[-1]  # part of the loop that the text has run into
+    for drafter in (None, Drafter()):
+        again = Scheduler(
+            FakeRunner(memory=1),
+            DecodeCache(SHAPE, 2),
+            PrefixCache(SHAPE, 10**9),
+            prefill_chunk=64,
+            drafter=drafter,
+        )
+        again.submit(1, Generation((1, *text[:-1]), 5, stop_ids=(last,)))
+        said = drain(again)
+        assert ids(said, 1) == []
+        assert finished(said, 1).reason == "stop"
+
+
+job = st.tuples(
+    st.lists(st.integers(0, 5), min_size=1, max_size=60),
+    st.integers(1, 40),
+    st.integers(0, 3),
+    st.booleans(),
+    st.integers(0, 12),
+    st.integers(0, 40),
+)
+
+
+@given(st.lists(job, min_size=1, max_size=8), st.sampled_from([0, 5000, 10**9]), st.sampled_from([3, 16, 64]))
+@settings(max_examples=1000, deadline=None)
+def test_every_text_is_the_one_it_gives_alone(
+    jobs: list[tuple[list[int], int, int, bool, int, int]], budget: int, chunk: int
+) -> None:
+    """Whatever arrives when, is cancelled when, shares prefixes and is evicted."""
+
+    def generation(prompt: list[int], count: int, seed: int, hot: bool) -> Generation:
+        sampling = Sampling(temperature=1.0 if hot else 0.0, seed=seed, top_p=0.9)
+        return Generation(tuple(prompt), count, sampling, stop_ids=(11,))
+
+    scheduler, _ = make(slots=3, chunk=chunk, budget=budget, drafter=Drafter())
+    said: list[FromEngine] = []
+    for now in range(60):
+        for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
+            if arrival == now:
+                scheduler.submit(number, generation(prompt, count, seed, hot))
+            if leaving == now and leaving > arrival:
+                scheduler.cancel(number)
+        said += scheduler.step()
+    said += drain(scheduler)
+    for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
+        lonely, _ = make(slots=1, chunk=64)
+        lonely.submit(0, generation(prompt, count, seed, hot))
+        alone = ids(drain(lonely), 0)
+        found = ids(said, number)
+        if leaving > arrival and not any(isinstance(m, Finished) and m.number == number for m in said):
+            assert found == alone[: len(found)]
+        else:
+            assert found == alone
+    assert scheduler.stats.slots_busy == 0
+    assert scheduler.stats.prefix_bytes <= budget
