@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-Array = npt.NDArray[Any]
+from models.packing import AlignedBuffer, Array, Pool, PooledOperator, PooledTensor, SymmetricQuantization
+
 Op = schema.BuiltinOperator
 
 DTYPES = {
@@ -73,55 +74,16 @@ class Quantized:
     dtype: str = "int8"
 
 
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # the schema's classes carry no types
-    """A buffer whose bytes start on a 16-byte border, as `schema.fbs` asks (force_align)."""
-
-    def Pack(self, builder: Any) -> Any:  # noqa: N802  # the schema's name
-        size = len(self.data)
-        builder.StartVector(1, size, 16)
-        builder.head -= size
-        builder.Bytes[builder.head : builder.head + size] = self.data.tobytes()
-        vector = builder.EndVector()
-        schema.BufferStart(builder)
-        schema.BufferAddData(builder, vector)
-        return schema.BufferEnd(builder)
-
-
-class _SharedQuantization(schema.QuantizationParametersT):  # type: ignore[misc]
-    """Symmetric parameters along dimension 0, written once however many tensors refer to them.
-
-    A vector of zero points is shared between all weights with the same number of scales.
-    """
-
-    def __init__(self, scales: Array, zero_points: dict[int, Any]) -> None:
-        super().__init__()
-        self._scales = scales
-        self._zero_points = zero_points
-        self._place: Any = None
-
-    def Pack(self, builder: Any) -> Any:  # noqa: N802
-        if self._place is None:
-            size = self._scales.size
-            if size not in self._zero_points:
-                self._zero_points[size] = builder.CreateNumpyVector(np.zeros(size, np.int64))
-            scales = builder.CreateNumpyVector(self._scales)
-            schema.QuantizationParametersStart(builder)
-            schema.QuantizationParametersAddScale(builder, scales)
-            schema.QuantizationParametersAddZeroPoint(builder, self._zero_points[size])
-            self._place = schema.QuantizationParametersEnd(builder)
-        return self._place
-
-
 class Model:
     """A file in the making: buffers, operator codes, subgraphs and signatures."""
 
     def __init__(self, description: str) -> None:
         self.description = description
+        self.pool = Pool()
         self.graphs: list[Graph] = []
         self._buffers: list[Any] = [schema.BufferT()]
         self._buffer_of: dict[str, int] = {}
-        self._quantizations: dict[str, Any] = {}
-        self._zero_points: dict[int, Any] = {}
+        self._quantizations: dict[str, SymmetricQuantization] = {}
         self._codes: dict[tuple[int, int, str], int] = {}
         self.signatures: list[Graph] = []
         self._metadata: list[Any] = []
@@ -129,7 +91,7 @@ class Model:
     def buffer(self, key: str, data: Array) -> int:
         """Index of the buffer that holds `data`, stored once for each key."""
         if key not in self._buffer_of:
-            stored = _AlignedBuffer()
+            stored = AlignedBuffer()
             stored.data = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
             self._buffer_of[key] = self._append(stored)
         return self._buffer_of[key]
@@ -138,7 +100,7 @@ class Model:
         """The parameters of a weight (schema `QuantizationParameters`)."""
         if weight.key not in self._quantizations:
             scales = np.asarray(weight.scales, np.float32).reshape(-1)
-            self._quantizations[weight.key] = _SharedQuantization(scales, self._zero_points)
+            self._quantizations[weight.key] = SymmetricQuantization(self.pool, scales)
         return self._quantizations[weight.key]
 
     def _append(self, buffer: Any) -> int:
@@ -181,6 +143,7 @@ class Model:
         model.signatureDefs = [_signature(graph) for graph in self.signatures]
         model.metadata = self._metadata
         model.operatorCodes = [_operator_code(*code) for code in self._codes]
+        self.pool.clear()
         size = sum(len(b.data) for b in self._buffers if b.data is not None)
         builder = flatbuffers.Builder(size + 2**22)
         builder.Finish(model.Pack(builder), b"TFL3")
@@ -252,7 +215,7 @@ class Graph:
         self, shape: Sequence[int], dtype: str, *, name: str = "", buffer: int = 0, quantization: Any = None
     ) -> Tensor:
         """Append a tensor; dimensions of -1 are dynamic."""
-        entry = schema.TensorT()
+        entry = PooledTensor(self.model.pool)
         entry.shape = np.array([1 if d == -1 else d for d in shape], np.int32)
         if -1 in shape:
             entry.shapeSignature = np.array(shape, np.int32)
@@ -308,7 +271,7 @@ class Graph:
     ) -> tuple[Tensor, ...]:
         """Append an operator; `outputs` gives each result's shape and dtype. None is an absent input."""
         results = tuple(self.tensor(shape, dtype) for shape, dtype in outputs)
-        entry = schema.OperatorT()
+        entry = PooledOperator(self.model.pool)
         entry.opcodeIndex = self.model.opcode(builtin, version, custom)
         entry.inputs = np.array([-1 if t is None else self._own(t).index for t in inputs], np.int32)
         entry.outputs = np.array([t.index for t in results], np.int32)

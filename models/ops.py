@@ -213,6 +213,12 @@ def arange(count: Tensor) -> Tensor:
     return g.operator(Op.RANGE, bounds, [((-1,), "int32")], options, Options.RangeOptions)[0]
 
 
+def fill(g: Graph, shape: Sequence[int], value: float) -> Tensor:
+    """One float32 number everywhere, without a constant of that size in the file."""
+    inputs = [g.constant(shape, "int32"), g.constant(np.float32(value))]
+    return g.operator(Op.FILL, inputs, [(shape, "float32")], schema.FillOptionsT(), Options.FillOptions)[0]
+
+
 def dynamic_update_slice(x: Tensor, update: Tensor, start: Tensor) -> Tensor:
     """Overwrite a block of x at int32 indices [rank]."""
     options = schema.DynamicUpdateSliceOptionsT()

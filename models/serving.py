@@ -1,4 +1,4 @@
-"""`serving_default`: a whole greedy generation in one call, text in and text out, as the codelab's file did it.
+"""`serving_default`: a whole greedy generation in one call, text in and text out, as the codelab's file.
 
 Prompt and completion come back together. The newest tokens of the prompt are prefilled in one pass of fixed
 width; a WHILE then decodes one token a round, with the caches as part of its state.
@@ -81,7 +81,7 @@ def _prefill(
         caches=[(blank, blank)] * a.layers,
         zeros=g.constant(np.zeros((padding, a.kv_heads, a.head_size), np.float32)),
     )
-    room = g.constant(np.zeros((a.layers, a.kv_heads, N, a.head_size), np.float32))
+    room = ops.fill(g, [a.layers, a.kv_heads, N, a.head_size], 0.0)
     by_head = [ops.transpose(new, [0, 2, 1, 3]) for new in (outcome.keys, outcome.values)]
     caches = [ops.concat([new, room], 2) for new in by_head]
     written = g.constant(np.zeros(N, np.int32))
