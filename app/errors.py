@@ -1,0 +1,156 @@
+"""Every error of the service: one tree, one sentence each, one status table."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+STATUS = {
+    "malformed_http": 400,
+    "content_filter": 400,
+    "unauthorized": 401,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "body_too_large": 413,
+    "invalid_request": 422,
+    "overloaded": 429,
+    "head_too_large": 431,
+    "internal_error": 500,
+    "engine_failed": 500,
+    "not_ready": 503,
+    "deadline_exceeded": 504,
+}
+
+
+class ServiceError(Exception):
+    """An answer that is not the one asked for; the message never repeats what the client sent."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this error."""
+        return STATUS[self.code]
+
+
+class ContentFilterError(ServiceError):
+    """The guard rejected the prompt."""
+
+    code = "content_filter"
+
+    def __init__(self, message: str = "the prompt was rejected by the content filter") -> None:
+        super().__init__(message)
+
+
+class UnauthorizedError(ServiceError):
+    """API keys are configured and the request carries none of them."""
+
+    code = "unauthorized"
+
+    def __init__(self, message: str = "a valid API key is required: Authorization: Bearer KEY") -> None:
+        super().__init__(message)
+
+
+class NotFoundError(ServiceError):
+    """No such route, or no such model."""
+
+    code = "not_found"
+
+
+class MethodNotAllowedError(ServiceError):
+    """The route exists, but not for this method."""
+
+    code = "method_not_allowed"
+
+
+class RequestTimeoutError(ServiceError):
+    """The body took longer to arrive than the server waits."""
+
+    code = "request_timeout"
+
+
+class BodyTooLargeError(ServiceError):
+    """The body is larger than the server accepts."""
+
+    code = "body_too_large"
+
+
+class InvalidRequestError(ServiceError):
+    """The request cannot be honoured as written.
+
+    Attributes:
+        field: Dotted path of the field at fault; None for the body as a whole.
+        reason: What is wrong with it, without the value.
+    """
+
+    code = "invalid_request"
+
+    def __init__(self, field: str | None, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class RetryableError(ServiceError):
+    """The same request may succeed later.
+
+    Attributes:
+        retry_after: Seconds after which a retry is worth it.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OverloadedError(RetryableError):
+    """The queue is full."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str = "the queue is full", retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after)
+
+
+class NotReadyError(RetryableError):
+    """The model is loading, the server is draining, or the engine is dead and not yet back."""
+
+    code = "not_ready"
+
+    def __init__(self, message: str = "the model is not ready", retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after)
+
+
+class DeadlineExceededError(ServiceError):
+    """The deadline passed before anything was generated."""
+
+    code = "deadline_exceeded"
+
+    def __init__(self, message: str = "the deadline passed before a completion was ready") -> None:
+        super().__init__(message)
+
+
+class EngineFailedError(ServiceError):
+    """One generation failed inside the engine; the next one works."""
+
+    code = "engine_failed"
+
+    def __init__(self, message: str = "the engine failed on this request") -> None:
+        super().__init__(message)
+
+
+class InternalError(ServiceError):
+    """A fault of the service itself."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str = "an internal error; the log knows more under the request id") -> None:
+        super().__init__(message)
+
+
+class ModelRefusedError(Exception):
+    """The model file cannot be served; ends start-up with its one line. Not an HTTP error."""

@@ -1,0 +1,161 @@
+"""The model file's text side: tokenize, detokenize, and a whole generation in one call.
+
+The file's own signatures do the work, on an interpreter with TF-Text's operators. The weights stay in the
+mapped file: without the default delegates nothing packs a copy of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import ModelRefusedError
+from app.manifest import SignatureSpec, TensorSpec
+from app.operators import TEXT_OPERATORS, list_operators
+from app.runtime import PACKAGES, resolve_runtime
+
+REGISTRAR = "tflite_registrar.so"
+"""The extension module whose functions `Add…` register TF-Text's operators."""
+
+CHUNK = 2048
+"""Ids of one call; the signature `detokenize` takes at least so many."""
+
+
+class TextModel:
+    """Text to token ids and back as the file defines it, and the file's own whole generation.
+
+    Not thread-safe, since all calls share the interpreter's tensors: the HTTP process calls it from its event
+    loop. It must not cross a fork.
+    """
+
+    def __init__(self, runners: Mapping[str, Any]) -> None:
+        self._runners = runners
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text; special tokens in it are plain text.
+
+        Raises:
+            UnicodeEncodeError: The text has a lone surrogate.
+        """
+        ids: list[int] = self._runner("tokenize")(text=_string(text))["ids"].tolist()
+        return ids
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """The bytes that token ids stand for; they may end inside a character.
+
+        Raises:
+            ValueError: An id is outside the vocabulary.
+        """
+        runner = self._runner("detokenize")
+        try:
+            chunks = [array("i", ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK)]
+            return b"".join(runner(ids=np.asarray(chunk))["text"][0] for chunk in chunks)
+        except (RuntimeError, OverflowError):
+            raise ValueError("a token id is outside the vocabulary") from None
+
+    def complete(self, text: str) -> str:
+        """The text and what the model writes after it, with length and sampler as the file was built."""
+        completed: bytes = self._runner("serving_default")(prompt=_string(text))["output_0"][0]
+        return completed.decode(errors="replace")
+
+    def signatures(self) -> dict[str, SignatureSpec]:
+        """The file's signatures by name."""
+        return {
+            name: SignatureSpec(
+                inputs=_tensors(runner.get_input_details()), outputs=_tensors(runner.get_output_details())
+            )
+            for name, runner in self._runners.items()
+        }
+
+    def _runner(self, name: str) -> Any:
+        if name not in self._runners:
+            raise ModelRefusedError(f"the model file has no signature {name}")
+        return self._runners[name]
+
+
+def open_text_model(
+    model: Path, text_ops: Path, runtime: Literal["auto", "litert", "tflite-runtime"]
+) -> TextModel:
+    """Load a model file for its text signatures.
+
+    Args:
+        model: The `.tflite` file.
+        text_ops: The folder of TF-Text's two shared objects.
+        runtime: What runs it.
+
+    Raises:
+        ModelRefusedError: The file cannot be read or has operators that nothing here provides, or the runtime
+            or the shared objects cannot load.
+    """
+    chosen = resolve_runtime(runtime)
+    custom = {operator.name for operator in list_operators(model) if operator.custom}
+    _check_custom(model, custom)
+    package = importlib.import_module(f"{PACKAGES[chosen]}.interpreter")
+    try:
+        interpreter = package.InterpreterWithCustomOps(
+            model_path=str(model),
+            custom_op_registerers=text_op_registerers(text_ops) if custom else [],
+            experimental_op_resolver_type=package.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        return TextModel(
+            {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelRefusedError(
+            f"{model}: {chosen} cannot load it: {reason}"
+            f" Build it for that runtime: python -m models build --target {chosen}"
+        ) from None
+
+
+def text_op_registerers(folder: Path) -> list[Callable[[int], None]]:
+    """What `InterpreterWithCustomOps(custom_op_registerers=…)` of either runtime wants.
+
+    Raises:
+        ModelRefusedError: The shared objects are not in the folder, or cannot be loaded.
+    """
+    path = folder / REGISTRAR
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None  # the suffix .so has a loader
+    assert spec.loader is not None
+    try:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise ModelRefusedError(f"{path}: cannot be loaded: {error}") from None
+    return [function for name, function in vars(module).items() if name.startswith("Add")]
+
+
+def _check_custom(model: Path, custom: set[str]) -> None:
+    flex = sorted(name for name in custom if name.startswith("Flex"))
+    if flex:
+        raise ModelRefusedError(
+            f"{model}: uses TensorFlow operators ({', '.join(flex)}) that need the Flex delegate, which no"
+            " runtime here has. Convert it without SELECT_TF_OPS, or: python -m models build"
+        )
+    unknown = sorted(custom - TEXT_OPERATORS)
+    if unknown:
+        raise ModelRefusedError(
+            f"{model}: uses custom operators that TF-Text does not have: {', '.join(unknown)}"
+        )
+
+
+def _string(text: str) -> npt.NDArray[np.object_]:
+    return np.array([text.encode()], dtype=object)  # NumPy's own bytes type drops NULs at the end
+
+
+def _tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, TensorSpec]:
+    return {
+        name: TensorSpec(
+            shape=tuple(detail["shape_signature"].tolist()),
+            dtype="string" if detail["dtype"] is np.bytes_ else np.dtype(detail["dtype"]).name,
+        )
+        for name, detail in details.items()
+    }

@@ -1,0 +1,75 @@
+"""The byte-level BPE tokenizer of the GPT-2 family as graphs: text to token ids, token ids to text."""
+
+from __future__ import annotations
+
+from models.graph import Graph, Model, Tensor
+from models.merge_table import BYTES, merge_table
+from models.merging import merge
+from models.ops import arange, cast, concat, gather, reshape, shape
+from models.sequence_ops import (
+    byte_split,
+    floor_mod,
+    greater,
+    not_equal,
+    pad,
+    string_join,
+    where,
+)
+from models.vocabulary import Vocabulary
+from models.words import number_words
+
+OUTSIDE = 2**24
+"""Moves an invalid id past the end of the table, so that the runtime raises."""
+
+
+def write_tokenizer(model: Model, vocabulary: Vocabulary) -> None:
+    """Add the signatures `tokenize(text string [1]) -> ids int32 [n]` and `detokenize(ids) -> text`."""
+    graph = model.subgraph("tokenize")
+    graph.output("ids", tokenize(graph, vocabulary, graph.input("text", [1], "string")))
+    model.signature(graph)
+    graph = model.subgraph("detokenize")
+    graph.output("text", detokenize(graph, vocabulary, graph.input("ids", [-1], "int32")))
+    model.signature(graph)
+
+
+def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
+    """Token ids [n] of a text, string [1]; any bytes will do.
+
+    Special tokens in the text are plain text. Bytes that no token stands for are dropped.
+    """
+    table = merge_table(vocabulary)
+    ids = graph.constant(table.ids)
+    code = cast(byte_split(text), "int32")  # [bytes]
+    word = number_words(code, digits=vocabulary.digits)
+    if (table.ids[:BYTES] < 0).any():
+        kept = where(not_equal(gather(ids, code), -1))
+        code, word = gather(code, kept), gather(word, kept)
+    return gather(ids, merge(code, word, table))
+
+
+def detokenize(
+    graph: Graph,
+    vocabulary: Vocabulary,
+    ids: Tensor,
+    *,
+    after: Tensor | None = None,
+    width: int = 64,
+) -> Tensor:
+    """Text [1] of token ids [n], behind the text `after` [1] if given.
+
+    Pieces are joined in rows of `width`, then the rows: at most `width` of them, the last one empty. The
+    runtime raises when an id is outside the vocabulary, or when there are (width - 1) * width pieces or more;
+    each byte of `after` is a piece.
+    """
+    tokens = len(vocabulary.tokens)
+    pieces = [*vocabulary.tokens, *(bytes([byte]) for byte in range(BYTES)), b""]
+    table = graph.string_constant("pieces", pieces, [len(pieces)])
+    numbers = ids + cast(greater(ids, tokens - 1), "int32") * OUTSIDE
+    if after is not None:
+        numbers = concat([cast(byte_split(after), "int32") + tokens, numbers], 0)
+    room = graph.constant([2 * width], "int32") - floor_mod(shape(numbers), width)
+    numbers = pad(numbers, 0, room, len(pieces) - 1)  # the last row is empty
+    rows = string_join(gather(table, reshape(numbers, [-1, width])), width)
+    count = shape(rows)
+    order = pad(arange(count), 0, graph.constant([width], "int32") - count, count - 1)  # [width]
+    return string_join(reshape(gather(rows, order), [1, width]), width)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.detokenizer import Detokenizer
+
+
+class Pieces:
+    """A tokenizer of which every id is one piece; it counts its calls."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        self.calls = 0
+
+    def tokenize(self, text: str) -> list[int]:
+        raise NotImplementedError
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        self.calls += 1
+        return b"".join(self.pieces[i] for i in ids)
+
+
+def test_a_character_is_shown_when_its_last_byte_comes() -> None:
+    detokenizer = Detokenizer(Pieces(b"a\xf0\x9f", b"\x98", b"\x80b"))
+    assert [detokenizer.push([n]) for n in range(3)] == ["a", "", "😀b"]
+    assert detokenizer.finish() == ""
+
+
+def test_bytes_that_become_no_character_are_replaced() -> None:
+    detokenizer = Detokenizer(Pieces(b"a\xe2\x82", b"b\xff", b"c"))
+    assert [detokenizer.push([n]) for n in range(3)] == ["a", "\ufffdb\ufffd", "c"]
+
+
+def test_the_end_shows_what_was_begun() -> None:
+    detokenizer = Detokenizer(Pieces(b"x\xe2\x82"))
+    assert detokenizer.push([0]) == "x"
+    assert detokenizer.finish() == "\ufffd"
+
+
+def test_one_push_is_one_call() -> None:
+    pieces = Pieces(b"a", b"b")
+    assert Detokenizer(pieces).push([0, 1, 0]) == "aba"
+    assert pieces.calls == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+@given(text=st.binary(max_size=60))
+def test_the_pieces_are_the_whole_text_decoded(size: int, text: bytes) -> None:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    detokenizer = Detokenizer(Pieces(*pieces))
+    shown = "".join(detokenizer.push([n]) for n in range(len(pieces))) + detokenizer.finish()
+    assert shown == text.decode(errors="replace")
