@@ -1,0 +1,62 @@
+"""The automaton: all forms at once, in time linear in the text."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ahocorasick_rs import BytesAhoCorasick
+
+from app.guard.form import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Forms that share a skeleton: whether one counts inside a longer word, the size of the shortest."""
+
+    forms: tuple[Form, ...]
+    inside: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """Finds the skeletons of forms; `heads` are their beginnings, `inside_heads` those of inside words."""
+
+    search: BytesAhoCorasick
+    groups: tuple[Group, ...]
+    heads: frozenset[bytes]
+    inside_heads: frozenset[bytes]
+    longest: int
+
+    def hits(self, skeleton: bytes) -> Iterator[tuple[Group, int, int]]:
+        """Every group in a reading, overlapping ones too, with the runs `[first, last)` that spell it."""
+        for pattern, first, last in self.search.find_matches_as_indexes(skeleton, overlapping=True):
+            yield self.groups[pattern], first, last
+
+
+def automaton(forms: set[Form]) -> Automaton:
+    """The automaton of these forms."""
+    shared: dict[bytes, list[Form]] = {}
+    for form in sorted(forms, key=_order):
+        shared.setdefault(form.skeleton, []).append(form)
+    groups = tuple(map(_group, shared.values()))
+    inside = (skeleton for skeleton, group in zip(shared, groups, strict=True) if group.inside)
+    return Automaton(
+        BytesAhoCorasick(shared),
+        groups,
+        _heads(shared),
+        _heads(inside),
+        max(map(len, shared), default=0),
+    )
+
+
+def _heads(skeletons: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(skeleton[:size] for skeleton in skeletons for size in range(1, len(skeleton) + 1))
+
+
+def _order(form: Form) -> tuple[int, str]:
+    """Innocent forms first, then the worst."""
+    return (-form.entry.severity if form.entry is not None else -9, repr(form))
+
+
+def _group(forms: list[Form]) -> Group:
+    return Group(tuple(forms), any(form.inside for form in forms), min(form.size for form in forms))

@@ -1,0 +1,120 @@
+"""Guards from files, read again when the operator's lists change."""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.guard.automaton import automaton
+from app.guard.entry import Entry, MalformedListError, lines, read_entries, read_words
+from app.guard.fold import FoldTable
+from app.guard.form import Form, hidden_forms, plain_forms
+from app.guard.guard import Guard
+from app.guard.morphology import inflect
+from app.guard.reading import LEET
+from app.guard.rules import SHORT, VERSION
+from app.guard.thresholds import Thresholds
+
+DATA = Path(__file__).parent / "data"
+WORDS, INNOCENT, TAILS = DATA / "words.tsv", DATA / "innocent.txt", DATA / "tails.txt"
+FRAGMENTS, FOREIGN = DATA / "fragments.txt", DATA / "foreign.txt"
+CURATED, OFF = DATA / "curated.tsv", DATA / "off.tsv"
+LOOKALIKES = DATA / "lookalikes.tsv"
+BUILT_IN = (WORDS, INNOCENT, TAILS, FRAGMENTS, FOREIGN, LOOKALIKES)
+
+Stamp = tuple[int, int] | None
+log = logging.getLogger(__name__)
+
+
+def load_guard(*, allow_file: Path | None, deny_file: Path | None, thresholds: Thresholds) -> Guard:
+    """A guard from the built-in lists and the operator's two; takes about half a second.
+
+    Raises:
+        MalformedListError: If a list cannot be read; says the file and the line.
+    """
+    entries = read_entries(WORDS) + (read_entries(deny_file) if deny_file else [])
+    allowed = read_words(allow_file) if allow_file else []
+    digest = hashlib.sha256(repr((VERSION, thresholds)).encode())
+    for path in (*BUILT_IN, allow_file, deny_file):
+        digest.update(path.read_bytes() if path else b"-")
+    return make_guard(entries, allowed, thresholds, digest.hexdigest()[:12])
+
+
+def make_guard(
+    entries: Iterable[Entry], allowed: Iterable[str], thresholds: Thresholds, version: str
+) -> Guard:
+    """A guard for these entries that lets the allowed words and the built-in innocent ones pass."""
+    table = FoldTable({line[0]: line.split("\t")[1] for _, line in lines(LOOKALIKES)})
+    excused = {_letters(word, table) for word in allowed}
+    innocent = excused | {_letters(word, table) for word in read_words(INNOCENT)}
+    words = {form for phrase in innocent for form in plain_forms(phrase, None)}
+    hidden: set[Form] = set()
+    tails = read_words(TAILS)
+    for entry in entries:
+        base = _letters(entry.word, table)
+        for word in inflect(base, entry.traits, tails) if base not in excused else ():
+            words.update(plain_forms(word, entry))
+            if entry.spelled and " " not in word and len(word) >= SHORT:
+                hidden.update(hidden_forms(word, base if base in word else word, entry))
+    return Guard(
+        table,
+        automaton(words),
+        automaton(hidden),
+        frozenset(read_words(FRAGMENTS)),
+        frozenset(read_words(FOREIGN)),
+        thresholds,
+        version,
+    )
+
+
+class GuardFiles:
+    """The guard of the operator's allow- and deny-list as they are now.
+
+    A list that has become malformed is reported once, in the log and in `error`, and the last good
+    guard stays. Raises `MalformedListError` only if there has never been a good one.
+    """
+
+    def __init__(self, allow_file: Path | None, deny_file: Path | None, thresholds: Thresholds) -> None:
+        self.allow_file = allow_file
+        self.deny_file = deny_file
+        self.thresholds = thresholds
+        self.error: str | None = None
+        self._guard: Guard | None = None
+        self._stamps: tuple[Stamp, Stamp] | None = None
+
+    def current(self) -> Guard:
+        """The guard; looks at the files' time and size, and reads them only if these have changed."""
+        stamps = (_stamp(self.allow_file), _stamp(self.deny_file))
+        if self._guard is None or stamps != self._stamps:
+            self._guard = self._read(self._guard)
+            self._stamps = stamps
+        return self._guard
+
+    def _read(self, last: Guard | None) -> Guard:
+        try:
+            guard = load_guard(
+                allow_file=self.allow_file, deny_file=self.deny_file, thresholds=self.thresholds
+            )
+        except MalformedListError as error:
+            if last is None:
+                raise
+            self.error = str(error)
+            log.error("guard keeps its last good lists: %s", error)
+            return last
+        self.error = None
+        return guard
+
+
+def _stamp(path: Path | None) -> Stamp:
+    try:
+        status = path.stat() if path else None
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if status else None
+
+
+def _letters(phrase: str, table: FoldTable) -> str:
+    """A phrase in the letters a to z, its words parted by single spaces."""
+    folded = "".join(map(table.expand, phrase))
+    letters = (LEET.get(letter, letter) for letter in folded if letter != "'")
+    return " ".join("".join(letter if letter.isalpha() else " " for letter in letters).split())

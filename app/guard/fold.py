@@ -1,0 +1,96 @@
+"""Folding: a text becomes plain ASCII, and every character knows where it came from.
+
+One table look-up a character does what NFKD, case folding, the removal of marks and of invisible
+characters, and the Unicode confusables do, because none of them needs a neighbour here.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MASK = "█"
+"""Stands for each character of a masked word; read as a letter, so the rest of the word stays a rest."""
+
+IGNORED, SEVERAL, FOREIGN, MASKED = "\0", "\1", "\2", "\3"
+"""Marks: no character at all, more than one, a letter of a script without words of this kind such as
+Chinese, and some letter that is not a to z."""
+
+REMEMBERED = 20_000
+"""Code points whose fold is kept; more would only serve who sends them all."""
+
+FILLERS = "\u115f\u1160\u3164\uffa0"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """ASCII text of the same length or nearly: `origin[i]` is the index in `source` of `text[i]`."""
+
+    source: str
+    text: str
+    origin: Sequence[int]
+
+    def written(self, start: int, stop: int) -> str:
+        """The original characters of `text[start:stop]`."""
+        return self.source[self.origin[start] : self.origin[stop - 1] + 1] if start < stop else ""
+
+
+class FoldTable(dict[int, str]):
+    """Code point to folded character, for `str.translate`; filled as code points are met."""
+
+    def __init__(self, lookalikes: Mapping[str, str]) -> None:
+        super().__init__()
+        self.lookalikes = lookalikes
+
+    def __missing__(self, code: int) -> str:
+        folded = self.expand(chr(code))
+        mark = folded if len(folded) == 1 else SEVERAL
+        if len(self) < REMEMBERED:
+            self[code] = mark
+        return mark
+
+    def expand(self, character: str) -> str:
+        """All the ASCII characters that one character stands for, or one of the four marks."""
+        if character == MASK:
+            return MASKED
+        if character in self.lookalikes:
+            return self.lookalikes[character]
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+        folded = "".join(map(self._one, plain))
+        if len(folded) > 1 and unicodedata.category(character) in {"So", "No", "Po", "Sk"}:
+            letters = [letter for letter in folded if letter.isalpha()]
+            return letters[0] if len(letters) == 1 else "."
+        return folded or IGNORED
+
+    def _one(self, character: str) -> str:
+        category = unicodedata.category(character)
+        if character in self.lookalikes:
+            return self.lookalikes[character]
+        if character.isascii():
+            return "" if category == "Cc" and not character.isspace() else character
+        if category in {"Mn", "Me", "Cf", "Cc"} or character in FILLERS:
+            return ""
+        if category[0] == "Z":
+            return " "
+        if category == "Pd":
+            return "-"
+        if category == "Nd":
+            return str(unicodedata.decimal(character))
+        if category in {"Lu", "Ll", "Lt"}:
+            return MASKED
+        return FOREIGN if category[0] in "LMNC" else "."
+
+
+def fold(text: str, table: FoldTable) -> Folded:
+    """Fold a text; in linear time."""
+    flat = text.translate(table)
+    if IGNORED not in flat and SEVERAL not in flat:
+        return Folded(text, flat, range(len(text)))
+    pieces: list[str] = []
+    origin: list[int] = []
+    for index, character in enumerate(flat):
+        if character == IGNORED:
+            continue
+        piece = table.expand(text[index]) if character == SEVERAL else character
+        pieces.append(piece)
+        origin.extend([index] * len(piece))
+    return Folded(text, "".join(pieces), origin)

@@ -1,0 +1,92 @@
+"""Forms: a word as the automaton looks for it, letters in runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, groupby
+
+from app.guard.entry import Entry
+from app.guard.reading import COARSE
+
+HIDDEN = "*"
+VOWELS = "aeiouy"
+MOST_VOWELS, LONGEST_ENDING = 4, 3
+SHORTEST = "fuck"
+"""The only word that one letter is enough for: f***."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Run `k` is letter `letters[k]`, at least `counts[k]` times; a gap stands before each run in `joints`.
+
+    `entry` is None where the form is innocent. `hidden` is the letter that a `*` stands for, or as
+    many `*` as there are letters.
+    """
+
+    letters: str
+    counts: tuple[int, ...]
+    joints: tuple[int, ...]
+    entry: Entry | None
+    hidden: str = ""
+
+    @property
+    def size(self) -> int:
+        """The number of its letters."""
+        return sum(self.counts)
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is bad inside a longer word too."""
+        return self.entry is not None and self.entry.inside and not self.hidden
+
+    @property
+    def skeleton(self) -> bytes:
+        """What the automaton sees of it."""
+        return self.letters.encode("ascii").translate(COARSE)
+
+
+def plain_forms(phrase: str, entry: Entry | None) -> Iterator[Form]:
+    """The forms of a word or of a phrase whose words are parted by single spaces."""
+    words = phrase.split(" ")
+    if len(words) > 1:
+        yield _runs(words, entry)
+    solid = "".join(words)
+    whole = _runs([solid], entry)
+    yield whole
+    if entry is not None and len(whole.letters) < len(solid):
+        yield Form(solid, (1,) * len(solid), (), entry)
+
+
+def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
+    """The forms of a word with letters hidden: neighbours in its base, vowels, or all but the ends.
+
+    The first letter stays, and the last one but in f***, for a word before ** ends in bold type.
+    Forms that are judged alike are equal, since their entry says no more than it has to.
+
+    Raises:
+        ValueError: If the base is no part of the word.
+    """
+    kind = Entry(SHORTEST if SHORTEST in word else base[0], entry.category, entry.severity)
+    begin = max(word.index(base), 1)
+    end = word.index(base) + len(base)
+    blocks = {(start, stop) for start in range(begin, end) for stop in range(start + 1, end + 1)}
+    if len(word) - len(base) <= LONGEST_ENDING:
+        blocks.add((1, len(word) - 1))
+    for start, stop in blocks:
+        if stop < len(word) or (word == SHORTEST and start == 1):
+            letters = word[start:stop] if stop - start == 1 else HIDDEN * (stop - start)
+            yield _runs([word[:start] + HIDDEN + word[stop:]], kind, letters)
+    vowels = [at for at, letter in enumerate(word) if at and letter in VOWELS][:MOST_VOWELS]
+    for size in range(2, len(vowels) + 1):
+        for chosen in combinations(vowels, size):
+            partly = "".join(HIDDEN if at in chosen else letter for at, letter in enumerate(word))
+            yield _runs([partly], kind, VOWELS[0])
+
+
+def _runs(words: list[str], entry: Entry | None, hidden: str = "") -> Form:
+    letters, counts, joints = "", [], []
+    for word in words:
+        joints.append(len(letters))
+        for letter, run in groupby(word):
+            letters += letter
+            counts.append(len(list(run)))
+    return Form(letters, tuple(counts), tuple(joints[1:]), entry, hidden)

@@ -1,0 +1,61 @@
+"""Readings: a folded text as runs of one letter, once for each way of telling letters from separators."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+LEET = {
+    **dict.fromkeys("0", "o"),
+    **dict.fromkeys("1!|", "i"),
+    **dict.fromkeys("2", "z"),
+    **dict.fromkeys("3", "e"),
+    **dict.fromkeys("4@", "a"),
+    **dict.fromkeys("5$", "s"),
+    **dict.fromkeys("6", "g"),
+    **dict.fromkeys("7+", "t"),
+    **dict.fromkeys("8", "b"),
+    **dict.fromkeys("9", "g"),
+    **dict.fromkeys("(", "c"),
+}
+"""Digits and symbols that stand for a letter. What stands for i may stand for l too."""
+
+CENSORS = "*#@%?!$^~&-"
+"""Symbols that hide a letter, as in f*ck."""
+
+COARSE = bytes.maketrans(b"l", b"i")
+"""What the automaton does not tell apart: 1, ! and | are written for i and for l."""
+
+
+def alphabet(extra: Mapping[str, str]) -> bytes:
+    """The characters that a reading takes for letters, as a table for `bytes.translate`; 0 is no letter."""
+    letters = {chr(code): chr(code) for code in range(ord("a"), ord("z") + 1)} | dict(extra)
+    return bytes(ord(letters.get(chr(code), "\0")) for code in range(256))
+
+
+PLAIN = alphabet({})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Runs of equal letters: run `k` is letter `skeleton[k]` and lies at `[start[k], stop[k])`.
+
+    A run never crosses a separator, so a gap lies before run `k` where `start[k] != stop[k - 1]`.
+    `plain` where all letters are a to z.
+    """
+
+    skeleton: bytes
+    start: memoryview
+    stop: memoryview
+    plain: bool
+
+
+def read(text: bytes, letters: bytes) -> Reading:
+    """The reading of a folded text by an alphabet; in linear time."""
+    padded = np.frombuffer(b"\0" + text.translate(letters) + b"\0", np.uint8)
+    change = np.flatnonzero(padded[1:] != padded[:-1])
+    begun = padded[1:][change]
+    is_run = begun != 0
+    start, stop = change[is_run], change[padded[change] != 0]
+    skeleton = begun[is_run].tobytes().translate(COARSE)
+    return Reading(skeleton, memoryview(start), memoryview(stop), letters == PLAIN)

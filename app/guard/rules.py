@@ -1,0 +1,138 @@
+"""The rules: whether letters that spell a form are that word, or others that happen to stand there."""
+
+import re
+from collections.abc import Set as AbstractSet
+
+from app.guard.form import HIDDEN, Form
+from app.guard.place import Place, is_letter
+from app.guard.symbols import is_censored, is_leet
+
+VERSION = 1
+"""Raised with every change of a rule; part of the guard's version."""
+
+BEHIND, AHEAD = 32, 16
+"""Folded characters that a rule looks at before and after a word; no rule looks further."""
+
+SHORT = 4
+"""Words of fewer letters are too easily met by chance: stricter rules hold for them."""
+
+JOINT = re.compile(r"[ \t]{0,2}[\s\-_.,'/*+~\"&]{0,2}[ \t]?")
+"""What may stand between the words of a phrase."""
+
+GAP = re.compile(r"[^a-z0-9\2\3]{1,5}")
+SHORT_GAP = re.compile(r"[ .\-_*]")
+"""What may stand between the letters of a word that is spelled out, and of a short one."""
+
+CUT = re.compile(r" {2}|[^a-z0-9\n'()\[\]{}\2\3]|[^a-z0-9\s'()\[\]{}\2\3]{2,3}")
+"""What may stand where a word is cut in two."""
+
+ALONE_BEFORE = re.compile(r"(?:(?<![a-z\3])[a-z\3][^a-z\3]{1,5})?(?<![a-z\3])([a-z\3])([^a-z\3]{1,5})$")
+ALONE_AFTER = re.compile(r"([^a-z\3]{1,5})([a-z\3])(?![a-z])")
+PRONOUNS = frozenset("aiu")
+"""Letters that stand for a word of their own beside one that is spelled out."""
+
+CAPITALIZED = re.compile(r"[A-Z][a-z]+")
+NUMBER_BEFORE = re.compile(r"[a-z][0-9]$")
+NUMBER_AFTER = re.compile(r"[0-9][a-z]")
+ASSIGNED = re.compile(r" ?(?:[-+*/|&]?=(?!=)|\[|->|\+\+)")
+IDENTIFIER = re.compile(r"_[a-z]")
+GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u052f]")
+
+
+def accepts(form: Form, place: Place, fragments: AbstractSet[str]) -> bool:
+    """Whether the form stands at this place, which has its skeleton.
+
+    `fragments` are ordinary words that a word cut in two may fall into: who re.
+    """
+    entry, inside = form.entry, form.inside
+    if not (inside or place.opens) or not fits(form, place):
+        return False
+    if entry is None:
+        return place.cuts == form.joints and place.closes and _joined(place)
+    if HIDDEN in form.letters:
+        return is_censored(form, place)
+    if not _stands_free(form, place):
+        return False
+    if not place.reading.plain and not is_leet(form, place):
+        return False
+    cuts = place.cuts
+    if not cuts and inside:
+        return True
+    if not (place.opens and place.closes):
+        return False
+    if cuts == form.joints:
+        return _joined(place)
+    if len(cuts) == place.last - place.first - 1:
+        return entry.spelled and _spelled(form, place)
+    return entry.cut and place.counts == form.counts and _cut(place, fragments)
+
+
+def fits(form: Form, place: Place) -> bool:
+    """Whether the letters at a place with the form's skeleton are the form's.
+
+    The skeleton does not tell i from l, for which 1, ! and | are written, and of a word that leaves no
+    doubt one for the other. An innocent form is written as it is; of others a run may be stretched, but
+    by one letter only if the word leaves no doubt.
+    """
+    text, start = place.folded.text, place.reading.start
+    either = "1!|l" if form.entry is not None and form.entry.cut else "1!|"
+    for run, letter in enumerate(form.letters):
+        if letter in "il" and text[start[place.first + run]] not in letter + either:
+            return False
+    if form.entry is None or HIDDEN in form.letters:
+        return form.entry is not None or place.counts == form.counts
+    doubt = 0 if form.entry.spelled else 1
+    return all(
+        have == want or have > want + doubt for have, want in zip(place.counts, form.counts, strict=True)
+    )
+
+
+def _joined(place: Place) -> bool:
+    return all(JOINT.fullmatch(gap) for gap in place.gaps)
+
+
+def _stands_free(form: Form, place: Place) -> bool:
+    """Whether it is no part of an identifier, an id or another alphabet: ass1gn, tits = 5, ass_id, јар."""
+    after = place.after(4)
+    if form.entry is not None and not form.entry.cut:
+        if NUMBER_BEFORE.search(place.before(2)) or NUMBER_AFTER.match(after):
+            return False
+        if ASSIGNED.match(after) and place.text.isalpha() and place.written.islower():
+            return False
+    if form.size >= SHORT:
+        return True
+    letters = [letter for letter in place.written if letter.isalpha()]
+    native = bool(letters) and all(map(GREEK_OR_CYRILLIC.match, letters))
+    return not (native or is_letter(place.before(1)) or is_letter(after[:1]) or IDENTIFIER.match(after))
+
+
+def _spelled(form: Form, place: Place) -> bool:
+    """Whether it is f u c k, and not single letters of something longer."""
+    gaps = place.gaps
+    separators = {gap.strip() for gap in gaps}
+    if len(separators) > 1 or not all(GAP.fullmatch(gap) for gap in gaps):
+        return False
+    before, after = ALONE_BEFORE.search(place.before(BEHIND)), ALONE_AFTER.match(place.after(AHEAD))
+    left = before is not None and before[2].strip() in separators
+    right = after is not None and after[1].strip() in separators
+    if form.size < SHORT:
+        alike = len(set(gaps)) == 1 and SHORT_GAP.fullmatch(gaps[0])
+        apart = len(gaps) == form.size - 1
+        return bool(alike) and apart and not left and not right and place.written.upper() != place.written
+    if form.inside:
+        return True
+    pronoun = before is not None and before[1] in PRONOUNS and before.start() == before.start(1)
+    return (pronoun or not left) and (not right or (after is not None and after[2] in PRONOUNS))
+
+
+def _cut(place: Place, fragments: AbstractSet[str]) -> bool:
+    """Whether it is fu ck, and not words of their own such as who re, and Shi Ting."""
+    pieces, gaps = place.pieces, place.gaps
+    if len(pieces) > 3 or place.before(1) == "'" or not all(CUT.fullmatch(gap) for gap in gaps):
+        return False
+    if any(map(str.isspace, gaps)) and not all(piece.text.isalpha() for piece in pieces):
+        return False
+    long = [piece for piece in pieces if len(piece.text) > 1]
+    if any(CAPITALIZED.fullmatch(piece.written) for piece in long if piece is not pieces[0]):
+        return False
+    return any(piece.text not in fragments for piece in long)

@@ -1,0 +1,23 @@
+"""Texts that are hard on the guard: its own words, cut, joined and mixed with what rules look at."""
+
+from hypothesis import strategies as st
+
+from tests.guard.rows import own_rows
+
+WORDS = """
+fuck shit ass asses assess class cock robin moby dick Dick Cheney Van Dyke sh it nigger snigger faggot bitch
+whore who re great tits cum laude son of a bitch blow job jerk off en sehr retard f*ck f** f*** sh1t $hit a$$
+4ss fa9 B00B cu nt sh-t f--k fuckYou bigDick niggardly wank kike 5 1 ! ( ) | + - _ . , ' * # @ a I u the and
+c\u0336 \u0301 \u200b ﬁ ß … ｆｕ 🅵 █ ш ѕ һ ηι 字 f s
+"""
+PIECES = [*WORDS.split(), "s h i t", "f u c k", "'s hit", "Bi tch", "\n", " ", "  ", "a s"]
+
+texts = st.lists(
+    st.one_of(
+        st.sampled_from(PIECES),
+        st.sampled_from([row.text for row in own_rows()]),
+        st.text(max_size=5),
+        st.just(" "),
+    ),
+    max_size=12,
+).map("".join)

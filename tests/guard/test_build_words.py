@@ -1,0 +1,18 @@
+from app.guard.build_words import STOCK, rows
+from app.guard.entry import lines, read_words
+from app.guard.files import CURATED, OFF, WORDS
+
+
+def test_the_word_list_is_what_the_builder_makes_of_its_sources() -> None:
+    assert WORDS.read_text("utf-8").splitlines() == rows()
+
+
+def test_no_word_is_both_curated_and_off() -> None:
+    curated = {line.split("\t")[0] for _, line in lines(CURATED) if line.split("\t")[2] != "1"}
+    off = {line.split("\t")[0] for _, line in lines(OFF)}
+
+    assert curated & off == set()
+
+
+def test_what_is_off_is_a_word_of_better_profanity() -> None:
+    assert {line.split("\t")[0] for _, line in lines(OFF)} <= set(read_words(STOCK)) | {"LEN"}

@@ -1,0 +1,56 @@
+from app.guard.entry import Entry
+from app.guard.form import Form, hidden_forms, plain_forms
+
+ENTRY = Entry("ass", "profanity", 2)
+
+
+def test_a_word_is_runs_of_letters_and_letters_alone() -> None:
+    assert list(plain_forms("ass", ENTRY)) == [
+        Form("as", (1, 2), (), ENTRY),
+        Form("ass", (1, 1, 1), (), ENTRY),
+    ]
+
+
+def test_an_innocent_word_stands_only_as_it_is_written() -> None:
+    assert list(plain_forms("bass", None)) == [Form("bas", (1, 1, 2), (), None)]
+
+
+def test_a_phrase_stands_with_a_gap_and_without() -> None:
+    forms = list(plain_forms("ass sir", ENTRY))
+
+    assert forms[0] == Form("assir", (1, 2, 1, 1, 1), (2,), ENTRY)
+    assert forms[1] == Form("asir", (1, 3, 1, 1), (), ENTRY)
+
+
+def test_the_skeleton_makes_no_difference_between_i_and_l() -> None:
+    assert Form("lil", (1, 1, 1), (), None).skeleton == b"iii"
+
+
+def test_a_form_inside_words_says_so_unless_letters_are_hidden() -> None:
+    entry = Entry("fuck", "profanity", 3, "i")
+
+    assert Form("fuck", (1, 1, 1, 1), (), entry).inside
+    assert not Form("f*k", (1, 1, 1), (), entry, "**").inside
+    assert not Form("fuck", (1, 1, 1, 1), (), None).inside
+
+
+def hidden(word: str, base: str) -> set[str]:
+    return {form.letters for form in hidden_forms(word, base, Entry(base, "profanity", 2))}
+
+
+def test_neighbouring_letters_of_a_word_are_hidden() -> None:
+    assert hidden("shit", "shit") == {"s*it", "s*t", "sh*t"}
+
+
+def test_only_f_may_stand_alone() -> None:
+    assert "f*" in hidden("fuck", "fuck")
+    assert "f*" not in hidden("fucks", "fuck")
+
+
+def test_an_ending_stays_while_its_base_is_hidden() -> None:
+    assert {"f*ing", "f*king", "f*g"} <= hidden("fucking", "fuck")
+    assert "shi*ead" not in hidden("shithead", "shit")
+
+
+def test_several_vowels_may_be_hidden_at_once() -> None:
+    assert "b*st*rd" in hidden("bastard", "bastard")

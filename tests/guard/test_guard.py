@@ -1,0 +1,154 @@
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+from hypothesis import given, settings
+
+from app.guard import MASK, Guard, Span, Thresholds, Verdict
+from app.guard.fold import fold
+from tests.guard.strategies import texts
+
+
+def test_a_span_says_where_what_and_how_bad(guard: Guard) -> None:
+    assert guard.check("oh, f\u0336ück you").spans == (Span(4, 9, "profanity", 3),)
+
+
+def test_an_innocent_text_has_an_empty_verdict(guard: Guard) -> None:
+    assert guard.check("The pen is mine. Room 455, Boeing 717, 45.5 percent, an US company.") == Verdict()
+    assert guard.check("") == Verdict()
+
+
+def test_a_word_that_begins_before_the_text_is_clipped_to_it(guard: Guard) -> None:
+    assert guard.check("ck you", before="what the fu").spans == (Span(0, 2, "profanity", 3),)
+    assert guard.check(" you", before="what the fuck").spans == ()
+
+
+def test_an_innocent_word_may_begin_before_the_text(guard: Guard) -> None:
+    assert not guard.check("ass", before="cl").flagged
+    assert guard.check("ass", before="kiss my ").flagged
+
+
+def test_a_mask_covers_each_character_of_a_span(guard: Guard) -> None:
+    text = "oh f.u.c.k off"
+
+    assert guard.mask(text, guard.check(text)) == f"oh {MASK * 7} off"
+
+
+@given(texts)
+def test_the_guard_finds_nothing_in_what_it_masked(guard: Guard, text: str) -> None:
+    assert guard.check(guard.mask(text, guard.check(text))) == Verdict()
+
+
+@given(texts)
+def test_a_mask_keeps_the_length_and_every_other_character(guard: Guard, text: str) -> None:
+    verdict = guard.check(text)
+    masked = guard.mask(text, verdict)
+
+    assert len(masked) == len(text)
+    inside = {index for span in verdict.spans for index in range(span.start, span.end)}
+    for index, (before, after) in enumerate(zip(text, masked, strict=True)):
+        assert after == (MASK if index in inside else before)
+
+
+@given(texts)
+def test_spans_are_ordered_apart_and_begin_and_end_at_visible_characters(guard: Guard, text: str) -> None:
+    visible = set(fold(text, guard.table).origin)
+    end = 0
+    for span in guard.check(text).spans:
+        assert end <= span.start < span.end <= len(text)
+        assert {span.start, span.end - 1} <= visible
+        end = span.end
+
+
+@given(texts)
+def test_nothing_is_open_where_the_text_is_decided(guard: Guard, text: str) -> None:
+    assert 0 <= guard.open_from(text) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "open_part"),
+    [
+        ("what the fu", "fu"),
+        ("a moby d", "moby d"),
+        ("sun, ", ""),
+        ("The sun.", ""),
+        ("he said s h", "s h"),
+        ("", ""),
+    ],
+)
+def test_what_may_become_a_bad_or_an_innocent_word_is_open(guard: Guard, text: str, open_part: str) -> None:
+    assert text[guard.open_from(text) :] == open_part
+
+
+def test_a_bad_word_at_the_end_is_open_until_its_neighbours_are_known(guard: Guard) -> None:
+    assert guard.open_from("you ass") == 4
+    assert guard.open_from("you ass, and that is all there is") > 8
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called, those of C too: what time is made of, without its noise."""
+    count = 0
+
+    def seen(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "f ",
+        "a\u0301",
+        "a.",
+        "a",
+        "fυсκ аѕѕ ",
+        "fuck ",
+        "f u c k ",
+        "sh it ",
+        "a$",
+        "moby dick ",
+        "ass",
+        "s*",
+        "u\u200b",
+    ],
+)
+def test_work_grows_no_faster_than_the_text(guard: Guard, unit: str) -> None:
+    guard.check(unit)
+    once = calls(lambda: guard.check(unit * 100))
+    assert calls(lambda: guard.check(unit * 1_000)) <= 12 * once
+
+
+@pytest.mark.parametrize("unit", ["f ", "a.", "a"])
+def test_a_hundred_thousand_times_the_same_is_checked(guard: Guard, unit: str) -> None:
+    assert guard.check(unit * 100_000) == Verdict()
+
+
+def test_a_word_with_a_hundred_thousand_marks_is_found(guard: Guard) -> None:
+    text = "f" + "\u0301" * 100_000 + "uck"
+
+    assert guard.check(text).spans == (Span(0, len(text), "profanity", 3),)
+
+
+def test_the_version_changes_with_the_thresholds(guard: Guard) -> None:
+    from app.guard import load_guard
+
+    stricter = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds(mild=1))
+    again = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
+
+    assert len(guard.version) == 12
+    assert guard.version == again.version != stricter.version
+
+
+@settings(max_examples=50)
+@given(texts, texts)
+def test_what_stands_before_does_not_hide_a_word_of_the_text(guard: Guard, before: str, text: str) -> None:
+    for span in guard.check(f"{text}. ", before=before + " . ").spans:
+        assert 0 <= span.start < span.end <= len(text) + 2

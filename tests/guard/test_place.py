@@ -1,0 +1,62 @@
+import pytest
+
+from app.guard import MASK
+from app.guard.fold import FoldTable, fold
+from app.guard.place import Place, is_border
+from app.guard.reading import alphabet, read
+
+
+def place(text: str, letters: str) -> Place:
+    folded = fold(text, FoldTable({}))
+    reading = read(folded.text.encode(), alphabet({}))
+    first = reading.skeleton.index(letters.encode())
+    return Place(folded, reading, first, first + len(letters))
+
+
+def test_a_place_knows_its_text_its_gaps_and_its_pieces() -> None:
+    here = place("xx Fu--ck yy", "fuck")
+
+    assert (here.start, here.stop) == (3, 9)
+    assert here.text == "fu--ck"
+    assert here.written == "Fu--ck"
+    assert here.cuts == (2,)
+    assert here.gaps == ["--"]
+    assert [piece.text for piece in here.pieces] == ["fu", "ck"]
+    assert here.before(2) == "x "
+    assert here.after(9) == " yy"
+
+
+def test_a_place_knows_its_runs() -> None:
+    assert place("fuuck", "fuck").counts == (1, 2, 1, 1)
+    assert place("fuuck", "fuck").runs == ["f", "uu", "c", "k"]
+
+
+@pytest.mark.parametrize(
+    ("text", "index", "border"),
+    [
+        ("ab", 0, True),
+        ("ab", 2, True),
+        ("ab", 1, False),
+        ("a b", 1, True),
+        ("a_b", 2, True),
+        ("a1", 1, True),
+        ("aB", 1, True),
+        ("AB", 1, False),
+        ("Ab", 1, False),
+        (MASK + "a", 1, False),
+        ("a" + MASK, 1, False),
+        ("жa", 1, False),
+        ("字a", 1, True),
+    ],
+)
+def test_a_word_ends_at_a_separator_a_change_of_case_or_another_script(
+    text: str, index: int, border: bool
+) -> None:
+    assert is_border(fold(text, FoldTable({})), index) is border
+
+
+def test_a_place_opens_and_closes_at_borders() -> None:
+    assert place("a fuck", "fuck").opens
+    assert place("a fuck", "fuck").closes
+    assert not place("afucka", "fuck").opens
+    assert not place("afucka", "fuck").closes
