@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from app.engine.cache import DecodeCache
 from app.engine.drafting import Drafter
+from app.engine.memory import Floats
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling, Tokens
-from app.engine.prefix import PrefixCache
+from app.engine.prefix import Entry, PrefixCache
+from app.engine.runner import Ints
 from app.engine.scheduler import Scheduler
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
 
@@ -191,16 +193,16 @@ def test_a_runtime_error_while_decoding_fails_all_that_run_and_the_next_works() 
 def test_logits_that_are_not_finite_fail_the_generation(monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler, runner = make()
     nothing = np.full((1, SHAPE.vocabulary), np.nan, np.float32)
-    monkeypatch.setattr(
-        runner, "prefill", lambda entry, tokens, rows: (entry_filled(entry, tokens), nothing)[1]
-    )
+    prefill = runner.prefill
+
+    def poisoned(entry: Entry, tokens: Ints, rows: list[int]) -> Floats:
+        prefill(entry, tokens, rows)
+        return nothing
+
+    monkeypatch.setattr(runner, "prefill", poisoned)
     scheduler.submit(1, Generation((1,), max_tokens=4))
     assert drain(scheduler) == [Failed(1, "the model's logits are not finite")]
     assert scheduler.stats.slots_busy == 0
-
-
-def entry_filled(entry: object, tokens: object) -> None:
-    entry.length = len(tokens)  # type: ignore[attr-defined, arg-type]
 
 
 def test_logprobs_come_with_the_tokens_that_asked() -> None:

@@ -1,0 +1,38 @@
+"""`python -m app`: serve as the settings say. `python -m app FD`: one worker of several, on their socket."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from app.errors import ModelRefusedError
+from app.guard.entry import MalformedListError
+from app.logs import configure_logs
+from app.main import create_app
+from app.server import REFUSED, serve
+from app.settings import PREFIX, Settings
+from app.workers import serve_workers
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve; the exit status. What stops the start is one line on standard error."""
+    try:
+        settings = Settings()
+        configure_logs(settings)
+        if settings.workers > 1 and not arguments:
+            return serve_workers(settings)
+        sockets = [socket.socket(fileno=int(descriptor)) for descriptor in arguments]
+        return serve(create_app(settings), sockets or None)
+    except ValidationError as error:
+        for fault in error.errors():
+            print(f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}", file=sys.stderr)
+    except (ModelRefusedError, MalformedListError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+    return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""The door: how many sequences are inside, and when a refused one may come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
+
+from app.errors import OverloadedError
+
+FORGETTING = 0.95
+"""Weight of the past at each departure: the drain rate follows about the last twenty."""
+
+PATIENCE = 1.25
+"""Retry-After is this much longer than the estimate: arriving late is cheaper than a second refusal."""
+
+
+class Admission:
+    """Permits for `capacity` sequences, taken before any work and held to the last byte.
+
+    Attributes:
+        admitted: Sequences inside now.
+    """
+
+    def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.capacity = capacity
+        self.admitted = 0
+        self._clock = clock
+        self._busy_since = 0.0
+        self._busy_seconds = 1.0
+        self._departures = 1.0
+        self._promised_until = 0.0
+
+    @contextmanager
+    def permit(self, sequences: int) -> Iterator[None]:
+        """Hold the place of some sequences for the length of the block.
+
+        Raises:
+            OverloadedError: There is no room for all of them, with seconds after which there will be.
+        """
+        if self.admitted + sequences > self.capacity:
+            raise OverloadedError(retry_after=self._retry_after(sequences))
+        if not self.admitted:
+            self._busy_since = self._clock()
+        self.admitted += sequences
+        try:
+            yield
+        finally:
+            self.admitted -= sequences
+            self._measure(sequences)
+
+    def _measure(self, sequences: int) -> None:
+        now = self._clock()
+        self._busy_seconds = self._busy_seconds * FORGETTING + now - self._busy_since
+        self._departures = self._departures * FORGETTING + sequences
+        self._busy_since = now
+
+    def _retry_after(self, sequences: int) -> int:
+        """Whole seconds until this caller's turn: those who were refused before it come back before it."""
+        now = self._clock()
+        wait = sequences * self._busy_seconds / self._departures * PATIENCE
+        self._promised_until = max(self._promised_until, now) + wait
+        return max(1, ceil(self._promised_until - now))

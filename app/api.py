@@ -1,0 +1,91 @@
+"""The HTTP interface: routes, errors, and the OpenAPI document that promises them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from app.envelope import handle_errors
+from app.limits import Limits
+from app.routes import pages, routers_of
+from app.schemas.body import Body
+from app.schemas.chat import ChatRequest
+from app.schemas.complete import CompleteRequest
+from app.schemas.completions import CompletionRequest
+from app.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
+from app.settings import Settings
+
+VERSION = "1.0.0"
+"""Of the HTTP contract."""
+
+BODIES: tuple[type[Body], ...] = (
+    CompleteRequest,
+    CompletionRequest,
+    ChatRequest,
+    TokenizeRequest,
+    DetokenizeRequest,
+    ModerateRequest,
+)
+"""Every request body of the service."""
+
+
+def build_api(
+    settings: Settings,
+    limits: Limits,
+    *,
+    middleware: Sequence[Middleware] = (),
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """The interface without what answers; its routes find that in `app.state.service`."""
+    app = FastAPI(
+        title="Autocomplete",
+        summary="Text completion by one self-contained TensorFlow Lite model.",
+        version=VERSION,
+        openapi_url="/openapi.json" if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=middleware,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers_of(settings):
+        app.include_router(router)
+    app.mount("/static", pages.static_files())
+    app.mount("/docs-assets", pages.docs_assets())
+    handle_errors(app)
+    app.openapi = lambda: _document(app, limits)  # type: ignore[method-assign]
+    return app
+
+
+def countable_paths(settings: Settings) -> frozenset[str]:
+    """Paths that counts and log lines may name: they hold nothing of the client's making."""
+    routes = [route for router in routers_of(settings) for route in router.routes]
+    return frozenset(
+        {"/static", "/docs-assets", *(route.path for route in routes if isinstance(route, APIRoute))}
+    )
+
+
+def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
+    """The framework's document, with this service's limits and its API key."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, summary=app.summary, version=app.version, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        for model in BODIES:
+            limits.describe(schemas[model.__name__], model)
+        for path in document["paths"].values():
+            for operation in path.values():
+                if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                    del operation["responses"]["422"]  # a path parameter is any text
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{}, {"key": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,155 @@
+"""The `autocomplete` command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app.__main__ import main as serve_process
+from app.completion import together
+from app.errors import ModelRefusedError, ServiceError
+from app.job import Outcome, Piece
+from app.main import create_app
+from app.routes.complete import job_of
+from app.schemas.complete import CompleteRequest
+from app.service import Service
+from app.settings import PREFIX, Settings
+
+BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"
+
+Model = Annotated[Path | None, typer.Option(help="Model file; its manifest stands beside it.")]
+Temperature = Annotated[float | None, typer.Option(min=0, max=2, help="0 takes the likeliest token.")]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="Most tokens to generate.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    commands = typer.Typer(
+        help="Text completion by one self-contained TensorFlow Lite model.",
+        no_args_is_help=True,
+        add_completion=False,
+    )
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+    commands.command()(serve)
+    commands.command()(complete)
+    commands.command(context_settings=passed_on, add_help_option=False)(build)
+    commands.command(context_settings=passed_on, add_help_option=False)(verify)
+    commands.command()(bench)
+    commands(prog_name="autocomplete")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes; threads are divided.")] = None,
+    model: Model = None,
+) -> None:
+    """Serve over HTTP. Every other setting comes from the environment: docs/settings.md lists them."""
+    _override(host=host, port=port, workers=workers, model=model)
+    raise typer.Exit(serve_process([]))
+
+
+def complete(
+    text: Annotated[str, typer.Argument(help="Text to continue.")],
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same text.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="End before this text; may be repeated.")] = None,
+    model: Model = None,
+) -> None:
+    """Continue a text with the local model file, as it is written. No server is needed."""
+    _override(model=model)
+    request = CompleteRequest(
+        prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
+    )
+
+    async def write(service: Service) -> None:
+        async def deliver(piece: Piece) -> None:
+            print(piece.text, end="", flush=True)
+
+        service.limits.check(request)
+        await service.completer.run(job_of(request, service), deliver)
+        print()
+
+    _with_engine(write)
+
+
+def build(context: typer.Context) -> None:
+    """Build the model file: `python -m models build`, with its options."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "models", "build", *context.args]))
+
+
+def verify(context: typer.Context) -> None:
+    """Compare the model file with its source: `python -m models verify`, with its options."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "models", "verify", *context.args]))
+
+
+def bench(
+    max_tokens: Annotated[int, typer.Option(min=2, help="Tokens of each completion.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts.")] = 5,
+    model: Model = None,
+) -> None:
+    """Measure the local model file: time to the first token, and tokens per second for 1, 4 and 8 streams."""
+    _override(model=model)
+
+    async def measure(service: Service) -> None:
+        table = Table("streams", "first token, ms", "tokens/s", "tokens/s of each")
+        for streams in (1, 4, 8):
+            first, rate = [], []
+            for seed in range(rounds):
+                request = CompleteRequest(
+                    prompt=BENCH_PROMPT, max_tokens=max_tokens, seed=seed, profanity=None
+                )
+                job = job_of(request, service)
+                began = time.perf_counter()
+                outcomes = await together([service.completer.run(job) for _ in range(streams)])
+                seconds = time.perf_counter() - began
+                first.append(median(outcome.timings.first_token_ms or 0.0 for outcome in outcomes))
+                rate.append(_tokens(outcomes) / seconds)
+            table.add_row(
+                str(streams), f"{median(first):.0f}", f"{median(rate):.0f}", f"{median(rate) / streams:.0f}"
+            )
+        Console().print(table)
+
+    _with_engine(measure)
+
+
+def _tokens(outcomes: list[Outcome]) -> int:
+    return sum(outcome.usage.completion for outcome in outcomes)
+
+
+def _override(**settings: object) -> None:
+    """Options count more than the environment, also for worker processes."""
+    for name, value in settings.items():
+        if value is not None:
+            os.environ[f"{PREFIX}{name.upper()}"] = str(value)
+
+
+def _with_engine(work: Callable[[Service], Awaitable[None]]) -> None:
+    """Do something with the local model file; what goes wrong is one line and exit status 1."""
+
+    async def run() -> None:
+        service: Service = create_app(Settings()).state.service
+        await service.engine.start()
+        try:
+            await work(service)
+        finally:
+            await service.engine.stop()
+
+    try:
+        asyncio.run(run())
+    except (ModelRefusedError, ServiceError, ValidationError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None

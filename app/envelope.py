@@ -1,0 +1,91 @@
+"""Every answer that is not 2xx, the framework's own included: one envelope, and OpenAI's shape under /v1."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from math import ceil
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.departure import ClientLeftError
+from app.errors import (
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RetryableError,
+    ServiceError,
+    UnauthorizedError,
+)
+from app.record import record_of
+
+logger = logging.getLogger(__name__)
+
+CLIENT_LEFT = 499
+"""Never seen by a client; the status under which proxies log one that left."""
+
+
+def envelope(error: ServiceError, scope: Scope) -> bytes:
+    """The body of an error, as JSON."""
+    request_id = record_of(scope).request_id
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if scope["path"].startswith("/v1/"):
+        kind = "invalid_request_error" if error.status < 500 else "server_error"
+        body |= {"type": kind, "param": error.field if isinstance(error, InvalidRequestError) else None}
+    elif isinstance(error, InvalidRequestError):
+        body |= {"field": error.field, "reason": error.reason}
+    return json.dumps({"error": body | {"request_id": request_id}}).encode()
+
+
+def error_response(error: ServiceError, scope: Scope) -> Response:
+    """The answer that an error becomes; its code is noted in the request's record."""
+    record_of(scope).error = error.code
+    headers = {}
+    if isinstance(error, RetryableError):
+        headers["Retry-After"] = str(ceil(error.retry_after))
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = 'Bearer, Basic realm="the API key is the password"'
+    return Response(envelope(error, scope), error.status, headers, media_type="application/json")
+
+
+def as_service_error(error: Exception) -> ServiceError:
+    """The error itself, or InternalError for a fault of ours, which is logged by its place and kind.
+
+    An unexpected exception's message may quote the request, so it is not logged.
+    """
+    if isinstance(error, ServiceError):
+        return error
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s at\n%s", type(error).__qualname__, where)
+    return InternalError()
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Translate every exception of a route, the framework's own included."""
+
+    async def service_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)
+        return error_response(error, request.scope)
+
+    async def http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        answer: ServiceError = InvalidRequestError(None, "the body cannot be read")
+        if error.status_code == 404:
+            answer = NotFoundError("no such route")
+        elif error.status_code == 405:
+            answer = MethodNotAllowedError("the route does not answer this method")
+        response = error_response(answer, request.scope)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def client_left(request: Request, error: Exception) -> Response:
+        record_of(request.scope).left = True
+        return Response(status_code=CLIENT_LEFT)
+
+    app.add_exception_handler(ServiceError, service_error)
+    app.add_exception_handler(HTTPException, http_exception)
+    app.add_exception_handler(ClientLeftError, client_left)

@@ -1,0 +1,144 @@
+"""The composition root: settings in, application out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from app.admission import Admission
+from app.api import build_api, countable_paths
+from app.chat import ChatTemplate
+from app.completion import Completer
+from app.engine.client import EngineClient
+from app.engine.config import EngineConfig
+from app.engine.protocol import Engine
+from app.engine.shape import ModelShape
+from app.guard.files import GuardFiles
+from app.guard.guard import Guard
+from app.guard.thresholds import Thresholds
+from app.job import Tokenizer
+from app.keys import ApiKeys
+from app.limits import Limits
+from app.manifest import Manifest, read_manifest, verify_file
+from app.metrics import Metrics
+from app.middleware import BodyReceiver, KeyCheck, Observer
+from app.runtime import resolve_runtime
+from app.service import Service
+from app.settings import Settings
+from app.text import open_text_model
+
+ALWAYS_OPEN = ("/livez", "/readyz")
+"""Routes that need no API key."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    manifest: Manifest | None = None,
+    engine: Engine | None = None,
+    tokenizer: Tokenizer | None = None,
+    guard: Callable[[], Guard] | None = None,
+) -> FastAPI:
+    """Compose the service; a part that is given takes the place of the one that the settings describe.
+
+    Raises:
+        ModelRefusedError: The model file is not what its manifest says, or cannot be run.
+    """
+    if manifest is None:
+        manifest = read_manifest(settings.model)
+        verify_file(settings.model, manifest)
+    if tokenizer is None:
+        text_ops = settings.text_ops or settings.model.parent / "text_ops"
+        tokenizer = open_text_model(settings.model, text_ops, settings.runtime)
+    engine = engine or EngineClient(_engine_config(settings, manifest))
+    if guard is None:
+        thresholds = Thresholds.of(settings.profanity_thresholds)
+        guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
+    metrics = Metrics()
+    limits = Limits.of(
+        settings, sequence_length=manifest.sequence_length, vocabulary_size=manifest.vocabulary_size
+    )
+    completer = Completer(
+        manifest=manifest,
+        engine=engine,
+        tokenizer=tokenizer,
+        guard=guard(),
+        retries=settings.profanity_retries,
+        metrics=metrics,
+    )
+    service = Service(
+        settings=settings,
+        manifest=manifest,
+        limits=limits,
+        engine=engine,
+        tokenizer=tokenizer,
+        read_guard=guard,
+        completer=completer,
+        admission=Admission(settings.capacity),
+        metrics=metrics,
+        chat_template=_chat_template(manifest),
+    )
+    app = build_api(settings, limits, middleware=_middleware(settings, metrics), lifespan=_lifespan)
+    app.state.service = service
+    return app
+
+
+def _chat_template(manifest: Manifest) -> ChatTemplate | None:
+    if manifest.chat_template is None:
+        return None
+    return ChatTemplate(manifest.chat_template, manifest.special_tokens, manifest.end_ids)
+
+
+def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
+    cores = settings.threads or len(os.sched_getaffinity(0))
+    return EngineConfig(
+        model=settings.model,
+        digest=manifest.sha256,
+        runtime=resolve_runtime(settings.runtime),
+        shape=ModelShape(
+            layers=manifest.layers,
+            kv_heads=manifest.kv_heads,
+            group=manifest.heads // manifest.kv_heads,
+            head_size=manifest.head_size,
+            vocabulary=manifest.vocabulary_size,
+            sequence_length=manifest.sequence_length,
+        ),
+        threads=max(1, cores // settings.workers),
+        slots=settings.slots,
+        prefill_chunk=settings.prefill_chunk,
+        prefix_bytes=settings.prefix_cache_bytes,
+        cache_folder=settings.weight_cache or settings.model.parent,
+    )
+
+
+def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+    """What every request passes, outermost first."""
+    keys = ApiKeys([key.get_secret_value() for key in settings.api_keys], settings.api_keys_file)
+    open_paths = frozenset(ALWAYS_OPEN + (("/metrics",) if settings.metrics == "open" else ()))
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "traceparent"],
+        expose_headers=["X-Request-ID", "Retry-After"],
+    )
+    return [
+        Middleware(Observer, metrics=metrics, paths=countable_paths(settings)),
+        *([cors] if settings.cors_origins else []),
+        Middleware(KeyCheck, keys=keys, open_paths=open_paths),
+        Middleware(
+            BodyReceiver, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
+        ),
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Load the model while the first requests are already told to wait; end the engine at the end."""
+    async with app.state.service.running():
+        yield

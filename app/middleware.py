@@ -1,0 +1,162 @@
+"""What every request passes before its route: plain ASGI classes, outermost first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Set as AbstractSet
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.departure import ClientLeftError
+from app.envelope import CLIENT_LEFT, as_service_error, error_response
+from app.errors import BodyTooLargeError, RequestTimeoutError, ServiceError, UnauthorizedError
+from app.keys import ApiKeys
+from app.metrics import Metrics
+from app.record import RequestRecord, open_record, record_of
+
+access = logging.getLogger("app.access")
+
+
+class Observer:
+    """Names each request, answers what nothing else has answered, counts it and logs one line about it.
+
+    `paths` are those that counts and lines may name.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: AbstractSet[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = open_record(scope)
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *record.headers()]
+            await send(message)
+
+        with self._metrics.running.track_inprogress():
+            try:
+                await self._app(scope, receive, send_named)
+            except Exception as error:
+                answer = as_service_error(error)
+                if not record.status:
+                    await error_response(answer, scope)(scope, receive, send_named)
+            finally:
+                self._close(scope, record)
+
+    def _close(self, scope: Scope, record: RequestRecord) -> None:
+        seconds = time.perf_counter() - record.started
+        record.status = record.status or CLIENT_LEFT
+        route = getattr(scope.get("route"), "path", scope["root_path"] or scope["path"])
+        route = route if route in self._paths else "unmatched"
+        self._metrics.requests.labels(route, record.status).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        if record.error:
+            self._metrics.rejected.labels(record.error).inc()
+        if record.left:
+            self._metrics.cancelled.inc()
+        if access.isEnabledFor(logging.INFO):
+            facts = {
+                "request_id": record.request_id,
+                "traceparent": record.traceparent,
+                "method": scope["method"],
+                "route": route,
+                "status": record.status,
+                "duration_ms": round(seconds * 1000, 3),
+                "error": record.error,
+                "left": record.left or None,
+                **record.facts(),
+            }
+            access.info(
+                "request",
+                extra={"facts": {name: value for name, value in facts.items() if value is not None}},
+            )
+
+
+class KeyCheck:
+    """Lets a request pass that carries an accepted API key, or asks for a route that needs none."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys, open_paths: AbstractSet[str]) -> None:
+        self._app = app
+        self._keys = keys
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and self._keys.required and scope["path"] not in self._open_paths:
+            authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+            if not self._keys.accept(authorization):
+                await error_response(UnauthorizedError(), scope)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class BodyReceiver:
+    """Receives the whole body before the route runs, within a number of bytes and of seconds."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_seconds: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body: Message | None = await self._receive(scope, receive)
+        except ServiceError as error:
+            await error_response(error, scope)(scope, receive, send)
+            return
+        except ClientLeftError:
+            record_of(scope).left = True
+            return
+
+        async def replay() -> Message:
+            nonlocal body
+            if body is None:
+                return await receive()
+            message, body = body, None
+            return message
+
+        await self._app(scope, replay, send)
+
+    async def _receive(self, scope: Scope, receive: Receive) -> Message:
+        """The body as one message.
+
+        Raises:
+            BodyTooLargeError: By its Content-Length, before any of it is read, or by its counted bytes.
+            RequestTimeoutError: It did not arrive in time.
+            ClientLeftError: The client left before it was complete.
+        """
+        too_large = BodyTooLargeError(f"the body is larger than {self._max_bytes} bytes")
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value[:18]) > self._max_bytes:
+                raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientLeftError
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > self._max_bytes:
+                        raise too_large
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"the body took longer than {self._timeout_seconds:g} seconds"
+            ) from None
+        return {"type": "http.request", "body": bytes(body), "more_body": False}

@@ -1,0 +1,23 @@
+"""`python -m app.openapi` prints the OpenAPI document of default settings and the default model."""
+
+from __future__ import annotations
+
+import json
+
+from app.api import build_api
+from app.limits import Limits
+from app.settings import Settings
+
+SEQUENCE_LENGTH, VOCABULARY_SIZE = 512, 49_152
+"""Of the default model."""
+
+
+def openapi_text() -> str:
+    """The document, as docs/openapi.json holds it."""
+    settings = Settings.model_construct()
+    limits = Limits.of(settings, sequence_length=SEQUENCE_LENGTH, vocabulary_size=VOCABULARY_SIZE)
+    return json.dumps(build_api(settings, limits).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(openapi_text(), end="")

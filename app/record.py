@@ -1,0 +1,77 @@
+"""What is known about one request: filled in while it is answered, logged and counted at its end."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from starlette.types import Scope
+
+from app.job import Outcome
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request; never its text.
+
+    Attributes:
+        request_id: The client's X-Request-ID where it is well formed, a new one otherwise.
+        traceparent: W3C trace context: the client's trace, a span of our own; None without the client's.
+        status: Of the answer; 0 until it starts.
+        left: Whether the client was gone before the answer was complete.
+        error: Code of the error that was answered.
+        outcomes: What was completed, one outcome a prompt.
+    """
+
+    request_id: str
+    traceparent: str | None
+    started: float
+    status: int = 0
+    left: bool = False
+    error: str | None = None
+    outcomes: Sequence[Outcome] = ()
+
+    def facts(self) -> dict[str, object]:
+        """Counts and times (milliseconds) of what was completed, for the log."""
+        if not self.outcomes:
+            return {}
+        last = self.outcomes[-1]
+        return {
+            "prompt_tokens": sum(outcome.usage.prompt for outcome in self.outcomes),
+            "completion_tokens": sum(outcome.usage.completion for outcome in self.outcomes),
+            "cached_tokens": sum(outcome.usage.cached for outcome in self.outcomes),
+            "dropped_tokens": sum(outcome.window.dropped for outcome in self.outcomes),
+            "finish_reason": last.choices[-1].finish_reason,
+            "attempts": last.attempts,
+            **asdict(last.timings),
+        }
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What every answer carries."""
+        named = [(b"x-request-id", self.request_id.encode())]
+        return named if self.traceparent is None else [*named, (b"traceparent", self.traceparent.encode())]
+
+
+def open_record(scope: Scope) -> RequestRecord:
+    """Start the record of a request and attach it to its scope."""
+    request_id = traceparent = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            request_id = value.decode()
+        elif name == b"traceparent" and (trace := TRACEPARENT.fullmatch(value)):
+            traceparent = f"00-{trace[1].decode()}-{secrets.token_hex(8)}-{trace[2].decode()}"
+    record = RequestRecord(request_id or secrets.token_hex(8), traceparent, time.perf_counter())
+    scope["record"] = record
+    return record
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record that travels with a request."""
+    record: RequestRecord = scope["record"]
+    return record

@@ -1,0 +1,114 @@
+"""POST /v1/chat/completions: conversations, where the model file has a chat template."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request, Response
+
+from app.body import JsonRoute
+from app.chat import ChatPrompt, Message
+from app.departure import while_connected
+from app.errors import InvalidRequestError, NotFoundError
+from app.events import Emit
+from app.job import Job, Piece, given
+from app.record import record_of
+from app.routes.openai import fingerprint, job_of
+from app.schemas.chat import (
+    ChatChoice,
+    ChatChunk,
+    ChatCompletion,
+    ChatLogprobs,
+    ChatRequest,
+    ChunkChoice,
+    Delta,
+    Reply,
+)
+from app.schemas.errors import COMPLETION_ERRORS, openai_errors
+from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
+from app.service import Service, service_of
+
+router = APIRouter(tags=["openai"], route_class=JsonRoute)
+
+
+@router.post(
+    "/v1/chat/completions",
+    summary="The assistant's next turn, in OpenAI's shape",
+    response_model=ChatCompletion,
+    responses={200: OPENAI_STREAMED, **openai_errors(*COMPLETION_ERRORS, "not_found")},
+)
+async def chat_completions(request: Request, body: ChatRequest) -> Response:
+    """Only where the model file has a chat template; with `"stream": true` as server-sent events."""
+    service = service_of(request)
+    service.limits.check(body)
+    job = _job(body, service)
+    identity = f"chatcmpl-{record_of(request.scope).request_id}"
+    created, model, system = int(time.time()), service.manifest.id, fingerprint(service.manifest)
+
+    async def produce(emit: Emit) -> None:
+        async def send(*choices: ChunkChoice, usage: OpenAIUsage | None = None) -> None:
+            chunk = ChatChunk(
+                id=identity,
+                created=created,
+                model=model,
+                system_fingerprint=system,
+                choices=list(choices),
+                usage=usage,
+            )
+            await emit(chunk.model_dump_json())
+
+        async def deliver(piece: Piece) -> None:
+            delta = Delta(role=None if piece.index in opened else "assistant", content=piece.text)
+            opened.add(piece.index)
+            await send(ChunkChoice(index=piece.index, delta=delta, logprobs=ChatLogprobs.of(piece.logprobs)))
+
+        opened: set[int] = set()
+        (outcome,) = await service.complete(request, [job], deliver)
+        for choice in outcome.choices:
+            reason = openai_reason(choice.finish_reason)
+            await send(ChunkChoice(index=choice.index, delta=Delta(), finish_reason=reason))
+        if body.includes_usage:
+            await send(usage=OpenAIUsage.of([outcome]))
+
+    if body.stream:
+        return service.stream(produce)
+    async with while_connected(request.receive):
+        (outcome,) = await service.complete(request, [job])
+    answer = ChatCompletion(
+        id=identity,
+        created=created,
+        model=model,
+        system_fingerprint=system,
+        choices=[
+            ChatChoice(
+                index=choice.index,
+                message=Reply(content=choice.text),
+                logprobs=ChatLogprobs.of(choice.logprobs),
+                finish_reason=openai_reason(choice.finish_reason),
+            )
+            for choice in outcome.choices
+        ],
+        usage=OpenAIUsage.of([outcome]),
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _job(body: ChatRequest, service: Service) -> Job:
+    if service.chat_template is None:
+        raise NotFoundError("this model has no chat template")
+    messages = tuple(
+        Message("system" if message.role == "developer" else message.role, message.text)
+        for message in body.messages
+    )
+    if sum(len(message.content) for message in messages) > service.limits.prompt_characters:
+        raise InvalidRequestError(
+            "messages", f"at most {service.limits.prompt_characters} characters are accepted together"
+        )
+    return job_of(
+        body,
+        service,
+        ChatPrompt(messages, service.chat_template),
+        max_tokens=given(body.max_completion_tokens, body.max_tokens),
+        logprobs=given(body.top_logprobs, 0) if body.logprobs else None,
+        echo=False,
+    )

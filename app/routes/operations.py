@@ -1,0 +1,67 @@
+"""What operators and their tools ask."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from app.errors import NotReadyError
+from app.schemas.errors import errors
+from app.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
+from app.service import service_of
+
+router = APIRouter(tags=["operations"])
+metrics_router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez", summary="Alive?", responses=errors("not_ready"))
+async def livez(request: Request) -> Alive:
+    """Alive unless the engine is dead and not yet back."""
+    if service_of(request).engine.state == "dead":
+        raise NotReadyError("the engine is dead")
+    return Alive()
+
+
+@router.get("/readyz", summary="Ready?", responses=errors("not_ready"))
+async def readyz(request: Request) -> Ready:
+    """Ready once a real completion has run, until the process is told to end."""
+    service = service_of(request)
+    if service.draining:
+        raise NotReadyError("draining")
+    if service.engine.state != "ready":
+        raise NotReadyError(f"the engine is {service.engine.state}")
+    return Ready()
+
+
+@router.get("/model", summary="What is served", responses=errors("unauthorized"))
+async def model(request: Request) -> ModelReport:
+    """Identity of the model, what it may be asked for and what it does by default."""
+    service = service_of(request)
+    manifest, settings = service.manifest, service.settings
+    runtime, version = service.engine.runtime
+    identity = manifest.model_dump(include=set(ModelReport.model_fields) & set(type(manifest).model_fields))
+    return ModelReport(
+        **identity | {"default_window": service.limits.default_window},
+        runtime=RuntimeReport(name=runtime, version=version),
+        guard_version=service.completer.guard.version,
+        chat=manifest.chat_template is not None,
+        defaults={
+            "max_tokens": settings.default_max_tokens,
+            "temperature": settings.default_temperature,
+            "top_p": settings.default_top_p,
+            "repetition_penalty": settings.default_repetition_penalty,
+        },
+        limits=LimitsReport(**asdict(service.limits)),
+    )
+
+
+@metrics_router.get(
+    "/metrics", summary="Prometheus metrics", responses=errors("unauthorized"), response_class=Response
+)
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format."""
+    service = service_of(request)
+    service.observe()
+    return Response(service.metrics.render(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,60 @@
+"""Pages for people: the playground, and the API's documentation without the internet."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(__file__).parents[1] / "static"
+
+STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+PLAYGROUND_POLICY = STRICT + "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+DOCS_POLICY = STRICT + (
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"
+    " connect-src 'self'; worker-src blob:"
+)
+"""Swagger UI and ReDoc write styles into the page, and ReDoc searches in a worker."""
+
+playground_router = APIRouter(include_in_schema=False)
+docs_router = APIRouter(include_in_schema=False)
+
+
+@playground_router.get("/")
+async def playground() -> FileResponse:
+    """A page where a person types and sees ghost text."""
+    return _page("index.html", PLAYGROUND_POLICY)
+
+
+@docs_router.get("/docs")
+async def docs() -> FileResponse:
+    """Swagger UI: the API, with a form for each route."""
+    return _page("swagger.html", DOCS_POLICY)
+
+
+@docs_router.get("/redoc")
+async def redoc() -> FileResponse:
+    """ReDoc: the API, to read."""
+    return _page("redoc.html", DOCS_POLICY)
+
+
+def static_files() -> StaticFiles:
+    """The pages' own scripts and styles."""
+    return StaticFiles(directory=STATIC)
+
+
+def docs_assets() -> StaticFiles:
+    """Swagger UI and ReDoc, from the package that ships them."""
+    return StaticFiles(directory=str(files("fastapi_offline") / "static"))
+
+
+def _page(name: str, policy: str) -> FileResponse:
+    headers = {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return FileResponse(STATIC / name, headers=headers)

@@ -1,0 +1,55 @@
+"""Text without the model: token ids, and the guard alone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from app.body import JsonRoute
+from app.job import given
+from app.schemas.complete import WindowReport
+from app.schemas.errors import BODY_ERRORS, errors
+from app.schemas.text import (
+    DetokenizeAnswer,
+    DetokenizeRequest,
+    FlaggedSpan,
+    ModerateAnswer,
+    ModerateRequest,
+    TokenizeAnswer,
+    TokenizeRequest,
+)
+from app.service import service_of
+from app.window import keep_newest
+
+router = APIRouter(tags=["text"], route_class=JsonRoute, responses=errors(*BODY_ERRORS))
+
+
+@router.post("/tokenize", summary="Token ids of a text")
+async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
+    """Token ids of a text, and what the window would keep of them."""
+    service = service_of(request)
+    service.limits.check(body)
+    ids = service.tokenizer.tokenize(body.text)
+    limit = given(body.context_window, service.limits.default_window)
+    window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
+    return TokenizeAnswer(ids=ids, count=len(ids), window=WindowReport.of(window))
+
+
+@router.post("/detokenize", summary="Text of token ids")
+async def detokenize(request: Request, body: DetokenizeRequest) -> DetokenizeAnswer:
+    """The text of token ids."""
+    service = service_of(request)
+    service.limits.check(body)
+    return DetokenizeAnswer(text=service.tokenizer.detokenize(body.ids).decode(errors="replace"))
+
+
+@router.post("/moderate", summary="What the guard finds in a text")
+async def moderate(request: Request, body: ModerateRequest) -> ModerateAnswer:
+    """What the guard finds in a text, whatever the service's policy."""
+    service = service_of(request)
+    service.limits.check(body)
+    verdict = service.completer.guard.check(body.text)
+    spans = [
+        FlaggedSpan(start=span.start, end=span.end, category=span.category, severity=span.severity)
+        for span in verdict.spans
+    ]
+    return ModerateAnswer(flagged=verdict.flagged, spans=spans, categories=list(verdict.categories))

@@ -1,0 +1,199 @@
+"""Request and answers of `/complete`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.job import Choice, FinishReason, Outcome, Piece, Policy, TokenLogprob
+from app.limits import AtMost
+from app.schemas.body import Count, Natural, NonEmpty
+from app.schemas.sampling import SamplingRequest
+from app.window import Window
+
+
+class CompleteRequest(SamplingRequest):
+    """A prompt and how to continue it; what is absent or null takes the server's default."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"prompt": "The quick brown fox", "max_tokens": 32, "temperature": 0.2, "seed": 7},
+                {"prompt": "def add(a, b):\n", "max_tokens": 64, "stop": ["\n\n"], "stream": True},
+            ]
+        }
+    )
+
+    prompt: Annotated[NonEmpty, AtMost("prompt_characters")] = Field(description="Text to continue")
+    max_tokens: Annotated[Count | None, AtMost("max_tokens")] = Field(
+        default=None, description="Most tokens to generate"
+    )
+    n: Annotated[Count, AtMost("choices")] = Field(default=1, description="Completions to make")
+    logprobs: Annotated[Natural | None, AtMost("logprobs")] = Field(
+        default=None, description="Report each token's log probability, and those of this many alternatives"
+    )
+    stream: bool = Field(default=False, description="Answer with server-sent events")
+    echo: bool = Field(default=False, description="Begin the text with the prompt")
+    context_window: Annotated[Count | None, AtMost("window_tokens")] = Field(
+        default=None, description="Most tokens of the prompt that the model sees: the newest"
+    )
+    truncation: Literal["left", "error"] = Field(
+        default="left",
+        description="What happens to a prompt longer than its window: cut at its beginning, or refused",
+    )
+    profanity: Literal["mask", "reject"] | None = Field(
+        default=None, description="Stricter than the server's policy, or without effect"
+    )
+    timeout_ms: Annotated[Count | None, AtMost("timeout_ms")] = Field(
+        default=None, description="Milliseconds until an answer must be there, complete or not"
+    )
+
+
+EXAMPLE: dict[str, JsonValue] = {
+    "id": "cmpl-4f2a",
+    "model": "smollm2-135m-instruct",
+    "choices": [{"index": 0, "text": " jumps over the lazy dog.", "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 4, "completion_tokens": 7, "total_tokens": 11, "cached_tokens": 0},
+    "window": {"limit": 256, "dropped_tokens": 0, "truncated": False},
+    "guard": {"policy": "reject", "attempts": 1},
+    "timings": {"queue_ms": 0.1, "prefill_ms": 9.5, "decode_ms": 61.2, "first_token_ms": 11.8},
+    "seed": 7,
+}
+
+STREAMED: dict[str, Any] = {
+    "content": {
+        "text/event-stream": {
+            "schema": {"type": "object", "properties": {"data": {"type": "string"}}},
+            "example": 'data: {"id": "cmpl-4f2a", "choices": [{"index": 0, "text": " jumps", …}]}\n\n'
+            'data: {"id": "cmpl-4f2a", "choices": [{"index": 0, "text": "", …}], "usage": …}\n\n'
+            "data: [DONE]\n\n",
+        }
+    }
+}
+
+
+class TokenInfo(BaseModel):
+    """A token that was generated."""
+
+    token: str
+    logprob: float = Field(description="Natural logarithm of its probability, before temperature and cuts")
+    top: dict[str, float] = Field(description="The likeliest tokens at its place, with theirs")
+
+    @classmethod
+    def of(cls, token: TokenLogprob) -> Self:
+        """Report a token."""
+        return cls(token=token.token, logprob=token.logprob, top=dict(token.top))
+
+
+class CompletedChoice(BaseModel):
+    """One completion."""
+
+    index: int
+    text: str
+    finish_reason: FinishReason | None = Field(description="null in a stream, until its last event")
+    logprobs: list[TokenInfo] | None = None
+
+    @classmethod
+    def of(cls, part: Choice | Piece, reason: FinishReason | None) -> Self:
+        """Report a choice, or a piece of it."""
+        if part.logprobs is None:
+            return cls(index=part.index, text=part.text, finish_reason=reason)
+        logprobs = [TokenInfo.of(token) for token in part.logprobs]
+        return cls(index=part.index, text=part.text, finish_reason=reason, logprobs=logprobs)
+
+
+class UsageReport(BaseModel):
+    """Tokens of the request."""
+
+    prompt_tokens: int = Field(description="Seen by the model")
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int = Field(description="Of the prompt's, not computed again")
+
+
+class WindowReport(BaseModel):
+    """What the window did to the prompt."""
+
+    limit: int = Field(description="Most tokens it keeps")
+    dropped_tokens: int = Field(description="Cut from the beginning")
+    truncated: bool
+
+    @classmethod
+    def of(cls, window: Window) -> Self:
+        """Report a window."""
+        return cls(limit=window.limit, dropped_tokens=window.dropped, truncated=window.dropped > 0)
+
+
+class GuardReport(BaseModel):
+    """What the guard did."""
+
+    policy: Policy
+    attempts: int = Field(description="Samples made; more than one where completions were rejected")
+
+
+class TimingsReport(BaseModel):
+    """Where the time went, in milliseconds; null where a stop string ended the text before it was known."""
+
+    queue_ms: float | None
+    prefill_ms: float | None
+    decode_ms: float
+    first_token_ms: float | None
+
+
+class CompleteAnswer(BaseModel):
+    """A completed request."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    id: str
+    model: str
+    choices: list[CompletedChoice]
+    usage: UsageReport
+    window: WindowReport
+    guard: GuardReport
+    timings: TimingsReport
+    seed: int = Field(description="Gives the same text again")
+
+    @classmethod
+    def of(cls, identity: str, model: str, outcome: Outcome, *, streamed: bool = False) -> Self:
+        """Report an outcome; what was streamed is not said again."""
+        choices = [
+            CompletedChoice(index=choice.index, text="", finish_reason=choice.finish_reason)
+            if streamed
+            else CompletedChoice.of(choice, choice.finish_reason)
+            for choice in outcome.choices
+        ]
+        usage, timings = outcome.usage, outcome.timings
+        return cls(
+            id=identity,
+            model=model,
+            choices=choices,
+            usage=UsageReport(
+                prompt_tokens=usage.prompt,
+                completion_tokens=usage.completion,
+                total_tokens=usage.prompt + usage.completion,
+                cached_tokens=usage.cached,
+            ),
+            window=WindowReport.of(outcome.window),
+            guard=GuardReport(policy=outcome.policy, attempts=outcome.attempts),
+            timings=TimingsReport(
+                queue_ms=timings.queue_ms,
+                prefill_ms=timings.prefill_ms,
+                decode_ms=timings.decode_ms,
+                first_token_ms=timings.first_token_ms,
+            ),
+            seed=outcome.seed,
+        )
+
+
+class CompletePiece(BaseModel):
+    """An event of a stream, before the last."""
+
+    id: str
+    choices: list[CompletedChoice]
+
+    @classmethod
+    def of(cls, identity: str, piece: Piece) -> Self:
+        """Report a piece."""
+        return cls(id=identity, choices=[CompletedChoice.of(piece, None)])

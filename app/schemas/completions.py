@@ -1,0 +1,85 @@
+"""Request and answers of `/v1/completions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.job import Choice, Piece, TokenLogprob
+from app.limits import AtMost
+from app.schemas.body import Count, Natural, NonEmpty
+from app.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
+
+
+class CompletionRequest(OpenAIRequest):
+    """OpenAI's request for a completion."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "any", "prompt": "The quick brown fox", "max_tokens": 32}]}
+    )
+
+    prompt: Annotated[
+        NonEmpty | Annotated[list[NonEmpty], Field(min_length=1)], AtMost("prompt_characters")
+    ] = Field(description="Text to continue, or several")
+    max_tokens: Annotated[Count | None, AtMost("max_tokens")] = None
+    echo: bool | None = None
+    logprobs: Annotated[Natural | None, AtMost("logprobs")] = None
+    best_of: Literal[1] | None = Field(default=None, description="Ranking several samples is not supported")
+    suffix: Unsupported = None
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts, one or several."""
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+
+
+class CompletionLogprobs(BaseModel):
+    """Log probabilities of the tokens shown, in parallel lists."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+    @classmethod
+    def of(cls, tokens: Sequence[TokenLogprob], offset: int = 0) -> Self:
+        """Report tokens; `offset` is where the first begins in the text."""
+        offsets = []
+        for token in tokens:
+            offsets.append(offset)
+            offset += len(token.token)
+        return cls(
+            tokens=[token.token for token in tokens],
+            token_logprobs=[token.logprob for token in tokens],
+            top_logprobs=[dict(token.top) for token in tokens],
+            text_offset=offsets,
+        )
+
+
+class CompletionChoice(BaseModel):
+    """One completion, or a piece of it."""
+
+    index: int
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: Reason | None
+
+    @classmethod
+    def of(cls, part: Choice | Piece, reason: Reason | None, offset: int) -> Self:
+        """Report a choice or a piece that begins at an offset of its text."""
+        logprobs = None if part.logprobs is None else CompletionLogprobs.of(part.logprobs, offset)
+        return cls(index=part.index, text=part.text, logprobs=logprobs, finish_reason=reason)
+
+
+class Completion(BaseModel):
+    """OpenAI's answer, and each event of its stream."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int = Field(description="Seconds since 1970")
+    model: str
+    system_fingerprint: str = Field(description="Changes with the model file")
+    choices: list[CompletionChoice]
+    usage: OpenAIUsage | None = None

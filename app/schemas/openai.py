@@ -1,0 +1,115 @@
+"""What requests and answers of OpenAI's two completion routes share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
+
+from app.job import FinishReason, Outcome
+from app.limits import AtMost
+from app.schemas.body import Body, Count
+from app.schemas.sampling import SamplingRequest
+
+Reason = Literal["stop", "length", "content_filter"]
+
+
+NEUTRAL: list[JsonValue] = [None, "", [], {}, False, "none", "auto", ["text"], {"type": "text"}]
+"""Values that ask for nothing, or for what is done anyway; OpenAI's clients send some by default."""
+
+
+def _refuse(value: Any) -> None:
+    if not any(value == neutral and type(value) is type(neutral) for neutral in NEUTRAL):
+        raise ValueError("not supported by this service")
+
+
+Unsupported = Annotated[Any, AfterValidator(_refuse), WithJsonSchema({"enum": NEUTRAL})]
+"""A field that this service cannot honour: refused by its name unless it asks for nothing."""
+
+Ignored = Annotated[Any, WithJsonSchema({})]
+"""A field of OpenAI's that does not change the answer."""
+
+
+OPENAI_STREAMED: dict[str, Any] = {
+    "content": {
+        "text/event-stream": {
+            "schema": {"type": "object", "properties": {"data": {"type": "string"}}},
+            "example": 'data: {"id":"cmpl-4f2a", …, "choices":[…],"usage":null}\n\ndata: [DONE]\n\n',
+        }
+    }
+}
+
+
+class StreamOptions(Body):
+    """Options of a stream."""
+
+    include_usage: bool = Field(
+        default=False, description="Whether an event with the token counts comes before the end"
+    )
+    include_obfuscation: bool = Field(default=False, description="Accepted, without effect")
+
+
+class OpenAIRequest(SamplingRequest):
+    """Fields of both routes. Any model name is accepted: one model is served, and the answer names it."""
+
+    model: Annotated[str, Field(max_length=256)] = Field(
+        description="Any name", examples=["smollm2-135m-instruct"]
+    )
+    logit_bias: Annotated[
+        dict[
+            Annotated[str, Field(pattern="^[0-9]{1,7}$")],
+            Annotated[float, Field(ge=-100, le=100)],
+        ]
+        | None,
+        Field(max_length=300),
+    ] = Field(default=None, description="Added to the logits of these token ids")
+    n: Annotated[Count | None, AtMost("choices")] = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    user: Ignored = None
+    metadata: Ignored = None
+    store: Ignored = None
+    service_tier: Ignored = None
+    safety_identifier: Ignored = None
+    prompt_cache_key: Ignored = None
+    prompt_cache_retention: Ignored = None
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether a stream ends with the token counts."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class PromptDetails(BaseModel):
+    """Of the prompt's tokens."""
+
+    cached_tokens: int
+
+
+class OpenAIUsage(BaseModel):
+    """Tokens of a request."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Self:
+        """Report what was completed."""
+        prompt = sum(outcome.usage.prompt for outcome in outcomes)
+        completion = sum(outcome.usage.completion for outcome in outcomes)
+        return cls(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            prompt_tokens_details=PromptDetails(
+                cached_tokens=sum(outcome.usage.cached for outcome in outcomes)
+            ),
+        )
+
+
+def openai_reason(reason: FinishReason) -> Reason:
+    """OpenAI has no word for a deadline: the text is shorter than asked for, as with `length`."""
+    return "length" if reason == "timeout" else reason

@@ -1,0 +1,66 @@
+"""Answers of the operator's routes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from app.manifest import SignatureSpec
+
+
+class Alive(BaseModel):
+    """The process and its engine work."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """A real completion has run, and requests are welcome."""
+
+    status: Literal["ready"] = "ready"
+
+
+class RuntimeReport(BaseModel):
+    """What runs the model."""
+
+    name: str
+    version: str
+
+
+class LimitsReport(BaseModel):
+    """Largest accepted values."""
+
+    body_bytes: int
+    prompt_characters: int
+    sequence_tokens: int = Field(description="Prompt and completion together")
+    window_tokens: int
+    default_window: int
+    max_tokens: int
+    choices: int
+    stop_characters: int
+    logprobs: int
+    timeout_ms: int
+    token_id: int
+
+
+class ModelReport(BaseModel):
+    """Identity of the model that is served."""
+
+    id: str
+    sha256: str
+    bytes: int
+    source: str
+    licence: str
+    quantization: str
+    parameters: int
+    sequence_length: int
+    default_window: int
+    vocabulary_size: int
+    signatures: dict[str, SignatureSpec]
+    custom_ops: list[str]
+    runtime: RuntimeReport
+    guard_version: str
+    chat: bool = Field(description="Whether /v1/chat/completions is answered")
+    defaults: dict[str, float] = Field(description="What a request gets that does not say")
+    limits: LimitsReport

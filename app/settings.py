@@ -1,0 +1,208 @@
+"""Every setting of the service: its unit, its default and one sentence of why. Prefix: AUTOCOMPLETE_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "AUTOCOMPLETE_"
+
+
+class Settings(BaseSettings):
+    """Read from the environment once, when the service is composed; never changed afterwards."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    # The socket
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on: local until someone decides otherwise"
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Server processes, each with an engine; threads are divided"
+    )
+    max_connections: int = Field(
+        default=1024, ge=1, description="Open connections; more are told 503 and closed"
+    )
+    max_header_bytes: int = Field(
+        default=16_384, ge=1024, description="Bytes of one request's head; more is 431"
+    )
+    max_body_bytes: int = Field(default=65_536, ge=1024, description="Bytes of one body; more is 413")
+    header_timeout_seconds: float = Field(
+        default=10, gt=0, description="A connection whose head is slower is closed"
+    )
+    body_timeout_seconds: float = Field(
+        default=30, gt=0, description="A body that arrives slower than this is 408"
+    )
+    keep_alive_seconds: int = Field(
+        default=5, ge=1, description="Idle connections are kept this long for the next request"
+    )
+    send_timeout_seconds: float = Field(
+        default=10, gt=0, description="A stream's reader that stalls this long has left"
+    )
+    ping_seconds: float = Field(
+        default=15, gt=0, description="Between comments on a stream: proxies keep it open"
+    )
+
+    # The model
+    model: Path = Field(
+        default=Path("models/artifacts/autocomplete.tflite"),
+        description="The model file; its manifest is beside it",
+    )
+    text_ops: Path | None = Field(
+        default=None,
+        description="Folder of the text operators' two shared objects; empty: text_ops beside the model",
+    )
+    runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
+        default="auto", description="What runs the model; auto takes the first that is installed"
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Threads of all engines together; 0: every core"
+    )
+    slots: int = Field(
+        default=8, ge=1, le=256, description="Sequences decoded at once; multiples of 4 are cheapest"
+    )
+    queue_size: int = Field(
+        default=32,
+        ge=0,
+        description="Sequences that may wait for a slot; more are told 429: better than a long wait",
+    )
+    prefill_chunk: int = Field(
+        default=128,
+        ge=1,
+        description="Most prompt tokens computed between two decode steps, while others wait",
+    )
+    weight_cache: Path | None = Field(
+        default=None,
+        description="Folder for weights packed for this processor at first start; empty: beside the model",
+    )
+    prefix_cache_bytes: int = Field(
+        default=64 * 2**20,
+        ge=0,
+        description="Bytes of keys and values kept for prompts that begin alike; 0: none",
+    )
+
+    # What a request may ask for
+    max_prompt_characters: int = Field(
+        default=8192,
+        ge=1,
+        description="Characters of a prompt; tokenizing costs more than linear time",
+    )
+    max_tokens: int = Field(
+        default=1024, ge=1, description="Tokens of a completion, if the model's length permits"
+    )
+    max_choices: int = Field(default=8, ge=1, description="Sequences of one request: prompts times n")
+    max_stop_characters: int = Field(
+        default=64, ge=1, description="Characters of a stop string; a stream lags by that much"
+    )
+    max_logprobs: int = Field(default=5, ge=0, le=20, description="Alternatives reported for a token")
+    request_timeout_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="From admission to the answer; also the most that timeout_ms may ask for",
+    )
+
+    # What a request gets that does not say
+    window_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the sequence length kept of a prompt; the rest is the completion's",
+    )
+    default_max_tokens: int = Field(default=64, ge=1, description="Tokens of a completion: a sentence or two")
+    default_temperature: float = Field(
+        default=0.4,
+        ge=0,
+        le=2,
+        description="Likely rather than inventive, and not so greedy that a small model loops",
+    )
+    default_top_p: float = Field(
+        default=0.95, gt=0, le=1, description="Cuts the unlikely tail, where small models go wrong"
+    )
+    default_repetition_penalty: float = Field(
+        default=1.1, ge=1, le=2, description="Keeps a small model from looping"
+    )
+
+    # The guard
+    profanity: Literal["off", "mask", "reject"] = Field(
+        default="reject",
+        description="Policy for prompts and completions; a request may only be stricter",
+    )
+    profanity_retries: int = Field(
+        default=2, ge=0, le=10, description="Fresh samples before a completion is withheld"
+    )
+    profanity_thresholds: dict[str, int] = Field(
+        default={},
+        description="Lowest severity flagged (1 to 3; 4: none) by category, as JSON",
+    )
+    profanity_allow: Path | None = Field(
+        default=None, description="Words never matched, one a line; reloaded on change"
+    )
+    profanity_deny: Path | None = Field(
+        default=None, description="Words matched too, one a line; reloaded on change"
+    )
+
+    # Who may ask
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Accepted keys, separated by commas; none and no file: everyone may ask"
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="Accepted keys, one a line; reloaded on change"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Web origins whose pages may call, separated by commas; none turns CORS off"
+    )
+
+    # What it shows
+    docs: bool = Field(default=True, description="Whether /docs, /redoc and /openapi.json are served")
+    playground: bool = Field(default=True, description="Whether the page at / is served")
+    metrics: Literal["off", "keyed", "open"] = Field(
+        default="keyed",
+        description="/metrics: absent (off), behind the API key like every route, or open to all",
+    )
+    log_format: Literal["auto", "json", "human"] = Field(
+        default="auto",
+        description="One JSON object a line, or lines for people; auto: the latter on a terminal",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity logged"
+    )
+
+    # How it ends
+    pre_stop_seconds: float = Field(
+        default=0, ge=0, description="From SIGTERM to the end of accepting: balancers see readyz off"
+    )
+    grace_seconds: int = Field(default=30, ge=1, description="For requests in flight to finish after that")
+
+    @field_validator("api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def capacity(self) -> int:
+        """Sequences admitted at once: running and waiting."""
+        return self.slots + self.queue_size
+
+
+def settings_table() -> str:
+    """Every setting as a row of a Markdown table, for the documentation."""
+    rows = ["| setting | default | what |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `{PREFIX}{name.upper()}` | {_written(field.default)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "`on`" if value else "`off`"
+    return "" if value in (None, (), {}) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    print(settings_table(), end="")

@@ -1,0 +1,164 @@
+"""The service over scripted parts, asked in-process or over a real socket."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.guard.files import load_guard
+from app.guard.guard import Guard
+from app.guard.thresholds import Thresholds
+from app.main import create_app
+from app.manifest import Manifest, SignatureSpec, TensorSpec
+from app.server import server_config
+from app.settings import Settings
+from tests.fakes import END, ByteTokenizer, FakeEngine
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def guard() -> Guard:
+    return load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}{% endfor %}assistant:"
+)
+
+
+def tiny_manifest(chat_template: str | None = CHAT_TEMPLATE) -> Manifest:
+    text = TensorSpec(shape=(1,), dtype="string")
+    return Manifest(
+        id="tiny",
+        file="tiny.tflite",
+        sha256="ab" * 32,
+        bytes=1000,
+        source="made up",
+        licence="Apache-2.0",
+        quantization="none",
+        target="litert",
+        architecture="llama",
+        parameters=1000,
+        sequence_length=256,
+        default_window=128,
+        vocabulary_size=257,
+        layers=1,
+        heads=1,
+        kv_heads=1,
+        head_size=8,
+        end_ids=(END,),
+        chat_template=chat_template,
+        special_tokens={"<|end|>": END},
+        signatures={"serving_default": SignatureSpec(inputs={"prompt": text}, outputs={"output_0": text})},
+        custom_ops=("TFText>ByteSplit",),
+        text_ops={},
+        tools={},
+    )
+
+
+@pytest.fixture
+def compose(guard: Guard) -> Callable[..., FastAPI]:
+    """An application over a scripted engine; settings as keywords."""
+
+    def composed(
+        engine: FakeEngine | None = None,
+        chat_template: str | None = CHAT_TEMPLATE,
+        read_guard: Callable[[], Guard] | None = lambda: guard,
+        **settings: Any,
+    ) -> FastAPI:
+        return create_app(
+            Settings(**settings),
+            manifest=tiny_manifest(chat_template),
+            engine=engine or FakeEngine(),
+            tokenizer=ByteTokenizer(),
+            guard=read_guard,
+        )
+
+    return composed
+
+
+@pytest.fixture
+def serve(compose: Callable[..., FastAPI]) -> Serve:
+    """The application, running, and a client that asks it in-process."""
+
+    @asynccontextmanager
+    async def served(engine: FakeEngine | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = compose(engine, **settings)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+        ):
+            yield client
+
+    return served
+
+
+@pytest.fixture
+def listen(compose: Callable[..., FastAPI]) -> Iterator[Callable[..., str]]:
+    """The application on a real socket, in a thread; its base address."""
+    with ExitStack() as stack:
+
+        def listening(engine: FakeEngine | None = None, **settings: Any) -> str:
+            app = compose(engine, **{"port": 0, "grace_seconds": 1} | settings)
+            server = uvicorn.Server(server_config(app))
+            thread = Thread(target=server.run, daemon=True)
+            thread.start()
+
+            def end() -> None:
+                server.should_exit = True
+                thread.join(10)
+
+            stack.callback(end)
+            while not server.started:
+                time.sleep(0.005)
+            host, port = server.servers[0].sockets[0].getsockname()
+            return f"http://{host}:{port}"
+
+        yield listening
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a server process with a pause before each token; the process and its address."""
+    processes = []
+
+    def started(pause: float | str = 0.0, **settings: object) -> tuple[subprocess.Popen[str], str]:
+        environment = {f"AUTOCOMPLETE_{name.upper()}": str(value) for name, value in settings.items()}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.app.fake_service", str(pause)],
+            env=os.environ | {"AUTOCOMPLETE_PORT": "0", "AUTOCOMPLETE_LOG_FORMAT": "json"} | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        processes.append(process)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if address := re.search(r"running on (http://[\d.:]+)", line):
+                return process, address[1]
+        pytest.fail("the server did not start")
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,254 @@
+"""A real engine process on a tiny model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.engine import client
+from app.engine.client import EngineClient, EngineSteps
+from app.engine.config import EngineConfig
+from app.engine.messages import Finished, Generation, Sampling
+from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
+from models.reference import Reference
+from tests.tiny import TinyModel
+
+pytestmark = pytest.mark.anyio
+
+LONG = Generation((5, 6, 7), max_tokens=250)
+
+
+def engine_processes() -> list[int]:
+    """Children of ours that run the engine and are no zombies."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            _, _, fields = (folder / "stat").read_text().rpartition(") ")
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        state, parent = fields.split()[:2]
+        if int(parent) == os.getpid() and b"app.engine" in command and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+@asynccontextmanager
+async def running(config: EngineConfig, **options: Any) -> AsyncIterator[EngineClient]:
+    engine = EngineClient(config, **options)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+@pytest.fixture
+async def engine(tiny_model: TinyModel) -> AsyncIterator[EngineClient]:
+    async with running(tiny_model.config()) as engine:
+        yield engine
+
+
+async def complete(engine: EngineClient, generation: Generation) -> tuple[list[int], Finished]:
+    ids: list[int] = []
+    async with engine.generate(generation) as steps:
+        async for tokens in steps:
+            ids += tokens.ids
+    assert steps.finished is not None
+    return ids, steps.finished
+
+
+@asynccontextmanager
+async def crowd(engine: EngineClient) -> AsyncIterator[list[EngineSteps]]:
+    """More than a second of work; the first token of it is done, the last generation waits."""
+    async with AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(engine.generate(LONG)) for _ in range(20)]
+        await anext(crowd[0])
+        yield crowd
+
+
+async def drain(steps: EngineSteps) -> None:
+    async for _ in steps:
+        pass
+
+
+async def reached(condition: Callable[[], bool], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_started_engine_is_ready_and_says_what_runs_it(tiny_model: TinyModel) -> None:
+    engine = EngineClient(tiny_model.config(slots=3))
+    assert (engine.state, engine.runtime) == ("loading", ("litert", ""))
+    await engine.start()
+    assert engine.state == "ready"
+    assert engine.runtime == ("ai-edge-litert", version("ai-edge-litert"))
+    assert engine.slots == 3
+    assert len(engine_processes()) == 1
+    await engine.stop()
+
+
+async def test_a_generation_gives_the_models_tokens(engine: EngineClient, tiny_model: TinyModel) -> None:
+    ids, finished = await complete(engine, Generation((5, 6, 7), max_tokens=12))
+    assert ids == Reference(tiny_model.checkpoint).greedy([5, 6, 7], 12, ())
+    assert (finished.reason, finished.cached_tokens) == ("length", 0)
+
+
+async def test_generations_at_the_same_time_give_the_tokens_that_each_gives_alone(
+    engine: EngineClient,
+) -> None:
+    generations = [
+        Generation((n, 6, 7) * n, max_tokens=40, sampling=Sampling(temperature=1.0, seed=n))
+        for n in range(1, 7)
+    ]
+    together = await asyncio.gather(*(complete(engine, generation) for generation in generations))
+    alone = [await complete(engine, generation) for generation in generations]
+    assert [ids for ids, _ in together] == [ids for ids, _ in alone]
+
+
+async def test_leaving_early_frees_slots_and_the_queue(engine: EngineClient) -> None:
+    async with crowd(engine):
+        await reached(lambda: engine.stats.slots_busy == 4 and engine.stats.waiting > 0, seconds=2)
+    await reached(lambda: engine.stats.slots_busy == engine.stats.waiting == 0, seconds=2)
+    assert engine.stats.decode_rows < 0.8 * 20 * LONG.max_tokens
+    assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
+
+
+async def test_a_malformed_generation_fails_alone(engine: EngineClient) -> None:
+    async with engine.generate(LONG) as steps:
+        with pytest.raises(EngineFailedError, match="a token id is outside the vocabulary"):
+            await complete(engine, Generation((99_999,), max_tokens=3))
+        await anext(steps)
+
+
+async def test_an_engine_that_is_not_started_is_not_ready(tiny_model: TinyModel) -> None:
+    with pytest.raises(NotReadyError, match="the engine is loading"):
+        await complete(EngineClient(tiny_model.config()), LONG)
+
+
+async def test_a_killed_process_fails_its_generations_and_another_serves_within_three_seconds(
+    engine: EngineClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (killed,) = engine_processes()
+    async with crowd(engine) as generations:
+        began = time.monotonic()
+        os.kill(killed, signal.SIGKILL)
+        with pytest.raises(EngineFailedError, match="the engine process died"):
+            await drain(generations[-1])
+        assert engine.state == "dead"
+        with pytest.raises(NotReadyError, match="the engine is dead"):
+            await complete(engine, LONG)
+    await reached(lambda: engine.state == "ready", seconds=3)
+    assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
+    assert time.monotonic() - began < 3
+    assert engine.restarts == 1
+    assert killed not in engine_processes()
+    assert "engine process died with status -9; starting another" in caplog.messages
+
+
+async def test_a_silent_process_is_replaced(tiny_model: TinyModel, caplog: pytest.LogCaptureFixture) -> None:
+    async with running(tiny_model.config(), stall_seconds=1.0) as engine:
+        (stopped,) = engine_processes()
+        async with crowd(engine) as generations, asyncio.timeout(2.5):
+            os.kill(stopped, signal.SIGSTOP)
+            with pytest.raises(EngineFailedError, match="the engine process died"):
+                await drain(generations[-1])
+        await reached(lambda: engine.state == "ready", seconds=3)
+        assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
+        assert stopped not in engine_processes()
+    assert any(message.startswith("engine process has been silent for 1.") for message in caplog.messages)
+
+
+async def test_an_idle_process_is_not_taken_for_a_silent_one(tiny_model: TinyModel) -> None:
+    async with running(tiny_model.config(), stall_seconds=1.0) as engine:
+        await asyncio.sleep(1.5)
+        assert (engine.state, engine.restarts) == ("ready", 0)
+
+
+async def test_a_model_that_does_not_load_is_refused_in_one_line(
+    tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "no.tflite"
+    path.write_bytes(b"no model")
+    engine = EngineClient(tiny_model.config(model=path, cache_folder=tmp_path))
+    with pytest.raises(ModelRefusedError, match=r"no\.tflite: .+") as caught:
+        await engine.start()
+    assert "\n" not in str(caught.value)
+    assert engine_processes() == []
+    await engine.stop()
+
+
+async def test_a_process_that_does_not_get_ready_is_ended(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "LOAD_SECONDS", 0.01)
+    engine = EngineClient(tiny_model.config())
+    with pytest.raises(ModelRefusedError, match=r"tiny\.tflite: the engine ended with status -9 while load"):
+        await engine.start()
+    assert engine_processes() == []
+
+
+async def test_a_model_that_is_gone_is_tried_again_until_it_is_back(
+    tiny_model: TinyModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "tiny.tflite"
+    shutil.copy(tiny_model.path, path)
+    async with running(tiny_model.config(model=path)) as engine:
+        path.rename(tmp_path / "gone")
+        os.kill(engine_processes()[0], signal.SIGKILL)
+        await reached(lambda: engine.restarts == 2, seconds=5)
+        assert engine.state == "dead"
+        (tmp_path / "gone").rename(path)
+        await reached(lambda: engine.state == "ready", seconds=5)
+        assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
+    assert any(message.startswith("engine did not come back: ") for message in caplog.messages)
+
+
+async def test_stopping_fails_those_who_wait_and_leaves_no_process(tiny_model: TinyModel) -> None:
+    async with running(tiny_model.config()) as engine, crowd(engine) as generations:
+        await engine.stop()
+        with pytest.raises(EngineFailedError, match="the engine was stopped"):
+            await drain(generations[-1])
+        assert engine.state == "dead"
+        assert engine_processes() == []
+
+
+async def test_stopping_ends_a_process_that_does_not_listen(tiny_model: TinyModel) -> None:
+    async with running(tiny_model.config()) as engine:
+        os.kill(engine_processes()[0], signal.SIGSTOP)
+        async with asyncio.timeout(4):
+            await engine.stop()
+        assert engine_processes() == []
+
+
+async def test_stopping_while_another_process_is_started_leaves_none(
+    tiny_model: TinyModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    async with running(tiny_model.config()) as engine:
+        (killed,) = engine_processes()
+        os.kill(killed, signal.SIGKILL)
+        await reached(lambda: bool(set(engine_processes()) - {killed}), seconds=3)
+        await engine.stop()
+        assert engine_processes() == []
+
+
+async def test_giving_up_a_start_leaves_no_process(tiny_model: TinyModel) -> None:
+    starting = asyncio.create_task(EngineClient(tiny_model.config()).start())
+    await reached(lambda: bool(engine_processes()), seconds=3)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert engine_processes() == []

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from app.engine import process
+from app.engine.channel import Channel
+from app.engine.config import EngineConfig
+from app.engine.litert import LiteRtRunner
+from app.engine.messages import (
+    Cancel,
+    Failed,
+    Finished,
+    FromEngine,
+    Generation,
+    Ready,
+    Refused,
+    Shutdown,
+    Stats,
+    Submit,
+    Tokens,
+)
+from app.engine.process import open_runner, open_scheduler, serve
+from app.engine.tflite import TfLiteRunner
+from models.reference import Reference
+from tests.app.engine.fake_runner import FakeRunner
+from tests.tiny import TinyModel
+
+T = TypeVar("T")
+Talk = Callable[["Peer"], T]
+
+
+class Peer:
+    """The HTTP process's end of the pipe, in a thread."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.channel = Channel(connection)
+        self.heard: list[FromEngine] = []
+
+    def say(self, *messages: object) -> None:
+        self.channel.send(messages)
+
+    def hear(self, kind: type[T], count: int = 1) -> T:
+        """Listen until so many messages of a kind were heard in all; the last one."""
+        limit = time.monotonic() + 20
+        while len(found := [message for message in self.heard if isinstance(message, kind)]) < count:
+            assert time.monotonic() < limit, f"heard only {self.heard}"
+            self.heard += self.channel.receive(timeout=0.05)
+        return found[-1]
+
+
+@pytest.fixture(autouse=True)
+def _interrupts() -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def converse(config: EngineConfig, talk: Talk[T]) -> T:
+    """Serve in this thread while another one talks; it hangs up when it has nothing more to say."""
+    ours, theirs = socket.socketpair()
+
+    def client() -> T:
+        peer = Peer(ours)
+        peer.say(config)
+        try:
+            return talk(peer)
+        finally:
+            with contextlib.suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)
+
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        talking = pool.submit(client)
+        serve(Channel(theirs))
+        return talking.result(timeout=20)
+
+
+def test_the_engine_is_ready_when_the_model_has_completed_a_prompt(tiny_model: TinyModel) -> None:
+    ready = converse(tiny_model.config(slots=3), lambda peer: peer.hear(Ready))
+    assert (ready.runtime, ready.runtime_version) == ("ai-edge-litert", version("ai-edge-litert"))
+    assert ready.slots == 3
+    assert ready.load_seconds > 0
+
+
+def test_a_generation_is_answered_token_by_token(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> list[FromEngine]:
+        peer.hear(Ready)
+        peer.say(Submit(4, Generation((5, 6, 7), max_tokens=8)))
+        peer.hear(Finished)
+        return [message for message in peer.heard if not isinstance(message, Ready | Stats)]
+
+    *tokens, finished = converse(tiny_model.config(), talk)
+    expected = Reference(tiny_model.checkpoint).greedy([5, 6, 7], 8, ())
+    assert tokens == [Tokens(4, (token,)) for token in expected]
+    assert isinstance(finished, Finished)
+    assert (finished.number, finished.reason) == (4, "length")
+
+
+def test_a_cancelled_generation_is_not_answered(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> list[FromEngine]:
+        peer.hear(Ready)
+        peer.say(Submit(1, Generation((5, 6, 7), max_tokens=200)), Cancel(1))
+        peer.say(Submit(2, Generation((5, 6, 7), max_tokens=3)))
+        peer.hear(Finished)
+        return peer.heard
+
+    heard = converse(tiny_model.config(), talk)
+    assert {message.number for message in heard if isinstance(message, Tokens | Finished)} == {2}
+
+
+def test_a_malformed_generation_fails_alone(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> Failed:
+        peer.hear(Ready)
+        peer.say(Submit(1, Generation((), max_tokens=3)), Submit(2, Generation((5,), max_tokens=3)))
+        peer.hear(Finished)
+        return peer.hear(Failed)
+
+    assert converse(tiny_model.config(), talk) == Failed(1, "3 tokens do not fit 256")
+
+
+def test_counters_are_reported_while_nothing_runs(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> tuple[Stats, float]:
+        peer.hear(Ready)
+        peer.say(Submit(1, Generation((5, 6, 7), max_tokens=4)))
+        peer.hear(Finished)
+        heard = sum(isinstance(message, Stats) for message in peer.heard)
+        began = time.monotonic()
+        stats = peer.hear(Stats, heard + 3)
+        return stats, time.monotonic() - began
+
+    stats, seconds = converse(tiny_model.config(), talk)
+    assert (stats.slots_busy, stats.waiting) == (0, 0)
+    assert stats.prefill_tokens >= 3
+    assert seconds < 12 * process.HEARTBEAT
+
+
+def test_a_shutdown_ends_the_loop_in_the_middle_of_a_generation(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> int:
+        peer.hear(Ready)
+        peer.say(Submit(1, Generation((5, 6, 7), max_tokens=200)))
+        peer.hear(Tokens)
+        peer.say(Shutdown())
+        time.sleep(0.5)
+        return sum(isinstance(message, Tokens) for message in peer.channel.receive(timeout=0.0))
+
+    assert converse(tiny_model.config(), talk) < 190
+
+
+def test_the_loop_ends_when_the_http_process_is_gone(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> float:
+        peer.hear(Ready)
+        peer.say(Submit(1, Generation((5, 6, 7), max_tokens=250)))
+        peer.hear(Tokens)
+        return time.monotonic()
+
+    hung_up = converse(tiny_model.config(), talk)
+    assert time.monotonic() - hung_up < 1.0
+
+
+def test_an_interrupt_from_the_terminal_does_not_end_the_engine(tiny_model: TinyModel) -> None:
+    def talk(peer: Peer) -> Finished:
+        peer.hear(Ready)
+        signal.raise_signal(signal.SIGINT)
+        peer.say(Submit(1, Generation((5,), max_tokens=2)))
+        return peer.hear(Finished)
+
+    assert converse(tiny_model.config(), talk).number == 1
+
+
+def test_a_model_that_does_not_load_is_refused_in_one_line(tiny_model: TinyModel, tmp_path: Path) -> None:
+    path = tmp_path / "no.tflite"
+    path.write_bytes(b"no model")
+    refused = converse(tiny_model.config(model=path, cache_folder=tmp_path), lambda peer: peer.hear(Refused))
+    assert refused.message
+    assert "\n" not in refused.message
+
+
+def test_a_model_of_another_runtime_is_refused_by_the_operator(tiny: Callable[..., TinyModel]) -> None:
+    config = tiny("llama", "dynamic").config(runtime="tflite-runtime")
+    refused = converse(config, lambda peer: peer.hear(Refused))
+    assert refused.message.startswith("Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'.")
+    assert "\n" not in refused.message
+
+
+def test_a_model_that_fails_on_its_first_prompt_is_refused(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = FakeRunner()
+    runner.fail = RuntimeError("out of memory")
+    monkeypatch.setattr(process, "open_runner", lambda config: runner)
+    with pytest.raises(RuntimeError, match="^out of memory$"):
+        open_scheduler(tiny_model.config(shape=runner.shape))
+
+
+def test_each_runtime_has_its_runner(tiny_model: TinyModel) -> None:
+    assert isinstance(open_runner(tiny_model.config()), LiteRtRunner)
+    assert isinstance(open_runner(tiny_model.config(runtime="tflite-runtime")), TfLiteRunner)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.runner import decode_mask, prefill_inputs
+from app.engine.shape import LANES, MASKED, ModelShape
+
+SHAPE = ModelShape(layers=1, kv_heads=2, group=3, head_size=4, vocabulary=10, sequence_length=512)
+
+
+@given(st.integers(0, 300), st.integers(1, 200))
+def test_a_token_sees_exactly_those_before_it(start: int, count: int) -> None:
+    inputs = prefill_inputs(SHAPE, start, count)
+    cached = start or LANES
+    places = cached + count + len(inputs.zeros)
+    assert inputs.mask.shape == (1, count * SHAPE.group, places)
+    for token in range(count):
+        expected = np.full(places, MASKED, np.float32)
+        if start:
+            expected[: start + token] = 0
+        else:
+            expected[LANES : LANES + token] = 0
+        for head in range(SHAPE.group):
+            assert np.array_equal(inputs.mask[0, token * SHAPE.group + head], expected)
+
+
+@given(st.integers(0, 300), st.integers(1, 200))
+def test_positions_go_on_from_the_start(start: int, count: int) -> None:
+    positions = prefill_inputs(SHAPE, start, count).positions
+    assert positions.dtype == np.int32
+    assert positions.tolist() == list(range(start, start + count))
+
+
+@given(st.integers(0, 300), st.integers(1, 200))
+def test_zeros_fill_the_rows_up_to_a_multiple_of_lanes_and_there_is_one_at_least(
+    start: int, count: int
+) -> None:
+    zeros = prefill_inputs(SHAPE, start, count).zeros
+    assert not zeros.any()
+    assert zeros.shape[1:] == (SHAPE.kv_heads, SHAPE.head_size)
+    assert 1 <= len(zeros) <= LANES
+    assert (start + count + len(zeros)) % LANES == 0
+
+
+@pytest.mark.parametrize("positions", [[0, 1, 64], [63, 5, 0]])
+def test_a_sequence_sees_the_places_before_its_position(positions: list[int]) -> None:
+    mask = np.ones((3, 1, 1, LANES), np.float32)
+    decode_mask(mask, positions)
+    for row, position in zip(mask, positions, strict=True):
+        assert row.ravel().tolist() == [0.0] * position + [MASKED] * (LANES - position)

@@ -1,0 +1,46 @@
+"""`python -m tests.app.fake_service PAUSE [FD]`: the service as processes, over the scripted engine.
+
+A PAUSE of `refused` makes the engine refuse the model.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from app.errors import ModelRefusedError
+from app.guard.files import load_guard
+from app.guard.thresholds import Thresholds
+from app.logs import configure_logs
+from app.main import create_app
+from app.server import serve
+from app.settings import Settings
+from app.workers import serve_workers
+from tests.app.conftest import tiny_manifest
+from tests.fakes import ByteTokenizer, FakeEngine
+
+
+class RefusingEngine(FakeEngine):
+    async def start(self) -> None:
+        self.state = "dead"
+        raise ModelRefusedError("tiny.tflite: built for the other runtime")
+
+
+def main(pause: str, *descriptors: str) -> int:
+    settings = Settings()
+    configure_logs(settings)
+    if settings.workers > 1 and not descriptors:
+        return serve_workers(settings, (sys.executable, "-m", "tests.app.fake_service", pause))
+    guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
+    app = create_app(
+        settings,
+        manifest=tiny_manifest(),
+        engine=RefusingEngine() if pause == "refused" else FakeEngine(pause=float(pause)),
+        tokenizer=ByteTokenizer(),
+        guard=lambda: guard,
+    )
+    return serve(app, [socket.socket(fileno=int(descriptor)) for descriptor in descriptors] or None)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,181 @@
+"""Real sockets: slow senders, large heads, many connections, clients that leave."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.fakes import FakeEngine
+
+Listen = Callable[..., str]
+
+BODY = json.dumps({"prompt": "x"}).encode()
+HEAD = b"POST /complete HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@contextmanager
+def connected(url: str) -> Iterator[socket.socket]:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        yield connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    try:
+        while chunk := connection.recv(65_536):
+            received += chunk
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def trickle(connection: socket.socket, data: bytes) -> None:
+    for byte in data:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.01)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 5) -> float:
+    """Seconds that passed until the condition held."""
+    start = time.perf_counter()
+    while not condition():
+        if time.perf_counter() - start > seconds:
+            pytest.fail("it never happened")
+        time.sleep(0.002)
+    return time.perf_counter() - start
+
+
+def test_a_connection_that_sends_nothing_is_closed_at_the_head_deadline(listen: Listen) -> None:
+    with connected(listen(header_timeout_seconds=0.2)) as connection:
+        start = time.perf_counter()
+        assert read_all(connection) == b""
+        assert 0.15 < time.perf_counter() - start < 2
+
+
+def test_a_trickled_head_is_closed_at_its_deadline(listen: Listen) -> None:
+    url = listen(header_timeout_seconds=0.3)
+    with connected(url) as connection:
+        start = time.perf_counter()
+        with pytest.raises(ConnectionError):
+            trickle(connection, HEAD * 100)
+        assert time.perf_counter() - start < 2
+    assert httpx.get(f"{url}/livez").status_code == 200
+
+
+def test_the_next_head_on_a_kept_connection_has_a_deadline_too(listen: Listen) -> None:
+    with connected(listen(header_timeout_seconds=0.3)) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in connection.recv(65_536)
+        connection.sendall(b"GET /livez")
+        start = time.perf_counter()
+        read_all(connection)
+        assert time.perf_counter() - start < 2
+
+
+def test_a_slow_sender_holds_up_nobody_else(listen: Listen) -> None:
+    url = listen()
+    with connected(url) as one, connected(url) as other:
+        one.sendall(HEAD[:40])
+        other.sendall(HEAD + b"Content-Length: 15\r\n\r\n{")
+        start = time.perf_counter()
+        assert httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 200
+        assert time.perf_counter() - start < 1
+
+
+def test_a_large_head_is_431(listen: Listen) -> None:
+    with connected(listen(max_header_bytes=2048)) as connection:
+        connection.sendall(HEAD + b"X-Filler: " + b"x" * 3000 + b"\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "head_too_large"
+
+
+def test_many_small_headers_count_as_one_head(listen: Listen) -> None:
+    with connected(listen(max_header_bytes=2048)) as connection:
+        connection.sendall(HEAD + b"a: b\r\n" * 600 + b"\r\n")
+        assert read_all(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_more_connections_than_the_cap_are_503(listen: Listen) -> None:
+    url = listen(max_connections=2)
+    with connected(url), connected(url), connected(url) as third:
+        answer = read_all(third)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    wait_until(lambda: httpx.get(f"{url}/livez").status_code == 200)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"nonsense\r\n\r\n"]
+)
+def test_what_is_not_http_gets_the_envelope(listen: Listen, garbage: bytes) -> None:
+    with connected(listen()) as connection:
+        connection.sendall(garbage)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "malformed_http"
+
+
+def test_ten_megabytes_are_refused_before_they_are_sent(listen: Listen) -> None:
+    with connected(listen()) as connection:
+        connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_what_is_still_sent_after_a_refusal_is_cut_at_the_body_deadline(listen: Listen) -> None:
+    with connected(listen(body_timeout_seconds=0.3)) as connection:
+        connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
+        start = time.perf_counter()
+        with pytest.raises(ConnectionError):
+            trickle(connection, b"x" * 500)
+        assert time.perf_counter() - start < 2
+
+
+def test_a_connection_serves_many_requests(listen: Listen) -> None:
+    with httpx.Client(base_url=listen()) as client:
+        assert [client.post("/complete", json={"prompt": "x"}).status_code for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_frees_its_slot(listen: Listen, stream: bool) -> None:
+    engine = FakeEngine(pause=0.02, scripts=["x" * 200])
+    url = listen(engine)
+    with connected(url) as connection:
+        body = json.dumps({"prompt": "x", "stream": stream, "max_tokens": 200}).encode()
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: engine.running == 1)
+        time.sleep(0.1)
+    assert wait_until(lambda: engine.running == 0) < 0.15
+    wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
+
+
+def test_a_client_that_leaves_while_it_waits_for_a_slot_is_forgotten(listen: Listen) -> None:
+    engine = FakeEngine(pause=60)
+    url = listen(engine, slots=1, queue_size=1)
+    with connected(url) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        wait_until(lambda: engine.running == 1)
+    wait_until(lambda: engine.running == 0)
+
+
+def test_a_full_server_refuses_in_under_20_ms(listen: Listen) -> None:
+    engine = FakeEngine(pause=60)
+    url = listen(engine, slots=1, queue_size=0)
+    with connected(url) as connection, httpx.Client(base_url=url) as client:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        wait_until(lambda: engine.running == 1)
+        seconds = []
+        for _ in range(100):
+            start = time.perf_counter()
+            assert client.post("/complete", json={"prompt": "x"}).status_code == 429
+            seconds.append(time.perf_counter() - start)
+    assert sorted(seconds)[50] < 0.02

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.errors import EngineFailedError
+from app.events import Emit, EventStream
+from app.record import open_record
+
+pytestmark = pytest.mark.anyio
+
+
+def scope() -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "http", "path": "/complete", "headers": []}
+    open_record(made)
+    return made
+
+
+async def staying() -> dict[str, Any]:
+    await asyncio.Event().wait()
+    return {}
+
+
+async def two_events(emit: Emit) -> None:
+    await emit("one")
+    await emit("two")
+
+
+def stream(produce: Any, ping_seconds: float = 60, send_timeout_seconds: float = 60) -> EventStream:
+    return EventStream(produce, ping_seconds=ping_seconds, send_timeout_seconds=send_timeout_seconds)
+
+
+async def sent_by(answer: EventStream) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await answer(scope(), staying, send)
+    return sent
+
+
+async def test_events_are_sent_one_by_one_and_then_done() -> None:
+    start, *bodies = await sent_by(stream(two_events))
+    assert start["status"] == 200
+    assert (b"cache-control", b"no-store") in start["headers"]
+    assert [body["body"] for body in bodies] == [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
+    assert [body["more_body"] for body in bodies] == [True, True, False]
+
+
+async def test_pings_keep_a_waiting_stream_open() -> None:
+    async def slow(emit: Emit) -> None:
+        await asyncio.sleep(0.12)
+        await emit("one")
+
+    _, *bodies = await sent_by(stream(slow, ping_seconds=0.05))
+    assert [body["body"] for body in bodies] == [b": ping\n\n"] * 2 + [b"data: one\n\n", b"data: [DONE]\n\n"]
+
+
+async def test_an_error_before_the_first_event_is_raised() -> None:
+    async def failing(emit: Emit) -> None:
+        raise EngineFailedError
+
+    with pytest.raises(EngineFailedError):
+        await sent_by(stream(failing))
+
+
+async def test_an_unexpected_error_after_the_first_event_is_an_event_too() -> None:
+    async def failing(emit: Emit) -> None:
+        await emit("one")
+        raise RuntimeError("secret")
+
+    _, _, error, done = await sent_by(stream(failing))
+    assert b'"internal_error"' in error["body"]
+    assert b"secret" not in error["body"]
+    assert done["body"] == b"data: [DONE]\n\n"
+
+
+async def test_a_client_that_leaves_cancels_the_work() -> None:
+    cancelled = False
+
+    async def endless(emit: Emit) -> None:
+        nonlocal cancelled
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
+
+    async def leaving() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pytest.fail("nobody reads")
+
+    request = scope()
+    await stream(endless)(request, leaving, send)
+    assert cancelled
+    assert request["record"].left
+
+
+async def test_a_reader_that_stalls_has_left() -> None:
+    async def stalling(message: Any) -> None:
+        await asyncio.sleep(60)
+
+    request = scope()
+    await stream(two_events, send_timeout_seconds=0.05)(request, staying, stalling)
+    assert request["record"].left

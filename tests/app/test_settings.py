@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.settings import PREFIX, Settings, settings_table
+
+TABLE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCOMPLETE_PORT", "9000")
+    monkeypatch.setenv("AUTOCOMPLETE_API_KEYS", "one, two,")
+    monkeypatch.setenv("AUTOCOMPLETE_CORS_ORIGINS", "https://a.example,https://b.example")
+    monkeypatch.setenv("AUTOCOMPLETE_DOCS", "off")
+    monkeypatch.setenv("AUTOCOMPLETE_PROFANITY_THRESHOLDS", '{"mild": 1}')
+    monkeypatch.setenv("AUTOCOMPLETE_MODEL", "/models/other.tflite")
+    settings = Settings()
+    assert settings.port == 9000
+    assert [key.get_secret_value() for key in settings.api_keys] == ["one", "two"]
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert settings.docs is False
+    assert settings.profanity_thresholds == {"mild": 1}
+    assert settings.model == Path("/models/other.tflite")
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCOMPLETE_API_KEYS", "")
+    monkeypatch.setenv("AUTOCOMPLETE_TEXT_OPS", "")
+    assert Settings().api_keys == ()
+    assert Settings().text_ops is None
+
+
+def test_keys_are_not_printed() -> None:
+    assert "secret" not in repr(Settings(api_keys=(SecretStr("secret"),)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("slots", "0"), ("port", "-1"), ("window_share", "0"), ("runtime", "torch")]
+)
+def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_every_setting_says_why() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_documented_table_is_the_settings() -> None:
+    assert settings_table() in TABLE.read_text(), "write it anew: python -m app.settings"

@@ -1,0 +1,83 @@
+"""A scripted engine and a one-byte-a-token text model: the whole HTTP surface without weights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from app.engine.messages import Finished, Generation, Logprob, Stats, Tokens
+from app.engine.protocol import State
+from app.errors import EngineFailedError, NotReadyError
+
+END = 256
+"""The token that ends a text; the others are bytes."""
+
+
+class ByteTokenizer:
+    """Each byte of UTF-8 is a token."""
+
+    def tokenize(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        return bytes(number for number in ids if number < END)
+
+
+class FakeSteps:
+    """Tokens of one scripted text, a pause before each."""
+
+    def __init__(self, generation: Generation, script: bytes, engine: FakeEngine) -> None:
+        self.finished: Finished | None = None
+        self._generation = generation
+        self._ids = iter(script[: generation.max_tokens])
+        self._reason = "length" if len(script) > generation.max_tokens else "stop"
+        self._engine = engine
+
+    def __aiter__(self) -> FakeSteps:
+        return self
+
+    async def __anext__(self) -> Tokens:
+        await asyncio.sleep(self._engine.pause)
+        self._engine.fail_after -= 1
+        if self._engine.fail_after == -1:
+            raise EngineFailedError
+        for number in self._ids:
+            logprobs = (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),)
+            return Tokens(1, (number,), logprobs if self._generation.sampling.logprobs is not None else ())
+        self.finished = Finished(1, self._reason, 2, 0.001, 0.002, 0.003)
+        raise StopAsyncIteration
+
+
+@dataclass
+class FakeEngine:
+    """Answers each generation with the next script, and with the last one over and over."""
+
+    scripts: list[str] = field(default_factory=lambda: [" jumps over the lazy dog."])
+    pause: float = 0.0
+    fail_after: int = -1
+    state: State = "ready"
+    slots: int = 2
+    runtime: tuple[str, str] = ("fake", "1.0")
+    stats: Stats = field(default_factory=Stats)
+    running: int = 0
+    generations: list[Generation] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Ready at once."""
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+
+    @asynccontextmanager
+    async def generate(self, generation: Generation) -> AsyncIterator[FakeSteps]:
+        if self.state != "ready":
+            raise NotReadyError
+        script = self.scripts[min(len(self.generations), len(self.scripts) - 1)]
+        self.generations.append(generation)
+        self.running += 1
+        try:
+            yield FakeSteps(generation, script.encode(), self)
+        finally:
+            self.running -= 1
