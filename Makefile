@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := models/artifacts/autocomplete.tflite
 MANIFEST := $(MODEL:.tflite=.manifest.json)
+COMPILE := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test lint format lock clean
+.PHONY: serve build verify test lint format bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -30,6 +31,15 @@ format: $(VENV)/.dev  ## rewrite in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(VENV)/.bench $(MANIFEST)  ## our engine and llama.cpp on the same weights, alternating
+	$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.bench $(MANIFEST)  ## the same in at most two minutes
+	$(BIN)/python -m bench --rounds 3 --output bench/quick.json
+
+profile: $(VENV)/.bench $(MANIFEST)  ## where a decode step's time goes
+	$(BIN)/python -m bench.profile
+
 clean:  ## remove everything that was installed or built
 	rm -rf $(VENV) models/artifacts tests/artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
@@ -46,10 +56,13 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	$(PIP_INSTALL) -r locks/dev.txt
 	touch $@
 
+# llama.cpp is compiled here, for this processor.
+$(VENV)/.bench: locks/bench.txt $(VENV)/.runtime
+	$(PIP_INSTALL) --no-binary=llama-cpp-python -r locks/bench.txt
+	touch $@
+
 lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
-	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
-		--extra build --extra dev pyproject.toml -o locks/dev.txt
-	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
-		-c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
-	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
-		-c locks/dev.txt pyproject.toml -o locks/serve.txt
+	$(COMPILE) --extra build --extra dev pyproject.toml -o locks/dev.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra bench pyproject.toml -o locks/bench.txt
+	$(COMPILE) -c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
+	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt

@@ -1,4 +1,4 @@
-"""llama.cpp as a peer, through the C API that llama-cpp-python exposes: nothing of Python in its inner loop."""
+"""llama.cpp as a peer, through the C API in llama-cpp-python: nothing of Python in its inner loop."""
 
 from __future__ import annotations
 

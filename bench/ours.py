@@ -1,4 +1,4 @@
-"""Our engine as a peer: the scheduler with all that a served request pays for, without a process around it."""
+"""Our engine as a peer: the scheduler with all that a served request pays for, in one process."""
 
 from __future__ import annotations
 

