@@ -39,6 +39,16 @@ class Form:
         return self.entry is not None and self.entry.inside and not self.hidden
 
     @property
+    def spelled(self) -> bool:
+        """Whether it leaves no doubt; see `Entry`."""
+        return self.entry is not None and self.entry.spelled
+
+    @property
+    def cut(self) -> bool:
+        """Whether it leaves no doubt even cut in two."""
+        return self.entry is not None and self.entry.cut
+
+    @property
     def skeleton(self) -> bytes:
         """What the automaton sees of it."""
         return self.letters.encode("ascii").translate(COARSE)

@@ -63,8 +63,8 @@ def accepts(form: Form, place: Place, fragments: AbstractSet[str]) -> bool:
     if cuts == form.joints:
         return _joined(place)
     if len(cuts) == place.last - place.first - 1:
-        return entry.spelled and _spelled(form, place)
-    return entry.cut and place.counts == form.counts and _cut(place, fragments)
+        return form.spelled and _spelled(form, place)
+    return form.cut and place.counts == form.counts and _cut(place, fragments)
 
 
 def fits(form: Form, place: Place) -> bool:
@@ -75,13 +75,13 @@ def fits(form: Form, place: Place) -> bool:
     by one letter only if the word leaves no doubt.
     """
     text, start = place.folded.text, place.reading.start
-    either = "1!|l" if form.entry is not None and form.entry.cut else "1!|"
+    either = "1!|l" if form.cut else "1!|"
     for run, letter in enumerate(form.letters):
         if letter in "il" and text[start[place.first + run]] not in letter + either:
             return False
     if form.entry is None or HIDDEN in form.letters:
         return form.entry is not None or place.counts == form.counts
-    doubt = 0 if form.entry.spelled else 1
+    doubt = 0 if form.spelled else 1
     return all(
         have == want or have > want + doubt for have, want in zip(place.counts, form.counts, strict=True)
     )
@@ -94,7 +94,7 @@ def _joined(place: Place) -> bool:
 def _stands_free(form: Form, place: Place) -> bool:
     """Whether it is no part of an identifier, an id or another alphabet: ass1gn, tits = 5, ass_id, јар."""
     after = place.after(4)
-    if form.entry is not None and not form.entry.cut:
+    if not form.cut:
         if NUMBER_BEFORE.search(place.before(2)) or NUMBER_AFTER.match(after):
             return False
         if ASSIGNED.match(after) and place.text.isalpha() and place.written.islower():

@@ -2,7 +2,7 @@
 
 import re
 
-from app.guard.form import HIDDEN, VOWELS, Form
+from app.guard.form import HIDDEN, SHORTEST, VOWELS, Form
 from app.guard.place import Place, is_letter
 
 SHORT, LONG = 4, 5
@@ -12,7 +12,10 @@ LEET_SEEN = re.compile(r"[0-9@$|+!(](?:(?<![!(])|(?<=[a-z].)[a-z0-9@$+!(]|(?<=[ 
 ASSIGNED = re.compile(r" ?(?:[-+*/.]?=|->|\[|;|\+\+|--)")
 """What follows a variable: $hit = 5."""
 
-HEXADECIMAL, NUMBER_SIGN = re.compile(r"[0-9a-f]+"), re.compile(r"0x$|#$")
+HEXADECIMAL = re.compile(r"[0-9a-f]+")
+HEX_BEFORE, HEX_AFTER = re.compile(r"0x$|[#=]$|[0-9a-f]-$"), re.compile(r"-[0-9a-f]")
+"""What stands beside a part of a number to the base of 16: 0xbada55, #a55, id=a55, 123e4567-a55e."""
+
 PUNCTUATION = "!|("
 """Symbols that at the end of a word are no letter, and with + none at its beginning."""
 
@@ -23,35 +26,36 @@ def is_leet(form: Form, place: Place) -> bool:
     Where there are none at all, the plain reading tells.
     """
     body = "".join(piece.text for piece in place.pieces)
+    if body.isalpha() or not LEET_SEEN.search(place.text) or _is_code(body, place):
+        return False
     digits, letters = sum(map(str.isdigit, body)), sum(map(str.isalpha, body))
-    if letters == len(body):
-        return False
-    before, after = place.before(1), place.after(1)
-    if not LEET_SEEN.search(place.text) or (digits and (before.isdigit() or after.isdigit())):
-        return False
-    if (is_letter(before) and not body[0].isalpha()) or (is_letter(after) and not body[-1].isalpha()):
-        return False
-    if HEXADECIMAL.fullmatch(body) and NUMBER_SIGN.search(place.before(2)):
-        return False
-    if body[0] in PUNCTUATION + "+" or body[-1] in PUNCTUATION:
-        return False
-    if "(" in body and (after == ")" or not place.closes):
-        return False
-    if body[0] in "$@" and ASSIGNED.match(place.after(4)):
-        return False
     if not letters:
         return body.startswith("@$$") and set(body) == {"@", "$"}
-    capitals, small = place.written.upper() == place.written, place.written.lower() == place.written
-    spelled, cut = form.entry is not None and form.entry.spelled, form.entry is not None and form.entry.cut
+    small, capitals = place.written.lower() == place.written, place.written.upper() == place.written
+    if form.size < SHORT and body[-1].isdigit():
+        return form.spelled and small and digits > letters
     if form.size < SHORT:
-        if body[-1].isdigit():
-            return spelled and small and digits > letters
-        return body[-1] != "+" and not (digits and (letters < 2 or capitals))
+        return body[-1] != "+" and (not digits or (letters > 1 and not capitals))
     return (
         digits < letters
-        or (cut and (small or digits == letters))
-        or (spelled and small and digits == letters)
+        or (form.cut and small)
+        or (digits == letters and (form.cut or (form.spelled and small)))
     )
+
+
+def _is_code(body: str, place: Place) -> bool:
+    """Whether what looks like a word is part of a number, a name in a program, or punctuation."""
+    before, after = place.before(2), place.after(4)
+    if any(map(str.isdigit, body)):
+        in_hexadecimal = HEX_BEFORE.search(before) or HEX_AFTER.match(after)
+        if before[-1:].isdigit() or after[:1].isdigit() or (in_hexadecimal and HEXADECIMAL.fullmatch(body)):
+            return True
+    follows = is_letter(before[-1:]) and not body[0].isalpha()
+    goes_on = is_letter(after[:1]) and not body[-1].isalpha()
+    in_call = "(" in body and (after[:1] == ")" or not place.closes)
+    variable = body[0] in "$@" and ASSIGNED.match(after)
+    punctuation = body[0] in PUNCTUATION + "+" or body[-1] in PUNCTUATION
+    return bool(follows or goes_on or in_call or variable or punctuation)
 
 
 def is_censored(form: Form, place: Place) -> bool:
@@ -74,5 +78,5 @@ def _hides(form: Form, run: str) -> bool:
         return size == 1 and not (product and form.size < LONG)
     if "-" in kinds:
         return len(run) == size and kinds == {"-"}
-    plain = kinds in ({"*"}, {"#"}) or (form.entry is not None and "fuck" in form.entry.word)
+    plain = kinds in ({"*"}, {"#"}) or (form.entry is not None and form.entry.word == SHORTEST)
     return plain and size - 1 <= len(run) <= size + 2

@@ -27,6 +27,7 @@ def table() -> FoldTable:
         ("a\x00b", "ab"),
         ("a\tb\nc", "a\tb\nc"),
         ("a\u00a0b\u3000c", "a b c"),
+        ("a\u2028b", "a b"),
         ("a–b—c", "a-b-c"),
         ("1٣५", "135"),
         ("€5", "35"),
@@ -37,6 +38,8 @@ def table() -> FoldTable:
         (MASK, MASKED),
         ("\ud800", FOREIGN),
         ("💩", "."),
+        ("æ\u0301", "ae"),
+        ("ǽ", "ae"),
     ],
 )
 def test_a_text_is_folded_to_ascii(table: FoldTable, written: str, folded: str) -> None:

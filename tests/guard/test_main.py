@@ -3,22 +3,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import typer
+from typer.testing import CliRunner, Result
 
-def answers(lines: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.guard", *options]
-    return subprocess.run(command, input=lines, capture_output=True, text=True, encoding="utf-8", check=False)
-
-
-def test_each_line_gets_a_verdict() -> None:
-    assert answers("hello\noh shit\n").stdout == "ok\nbad\t'shit' 3-7 profanity 2\n"
+from app.guard.__main__ import main
 
 
-def test_lines_are_masked_on_demand() -> None:
-    assert answers("oh shit\n", "--mask").stdout == "oh ████\n"
+@pytest.fixture
+def program() -> typer.Typer:
+    program = typer.Typer()
+    program.command()(main)
+    return program
 
 
-def test_verdicts_are_json_on_demand() -> None:
-    (line,) = answers("oh shit\n", "--json", "--mask").stdout.splitlines()
+def answers(program: typer.Typer, lines: str, *options: str) -> Result:
+    return CliRunner().invoke(program, options, input=lines)
+
+
+def test_each_line_gets_a_verdict(program: typer.Typer) -> None:
+    assert answers(program, "hello\noh shit\n").output == "ok\nbad\t'shit' 3-7 profanity 2\n"
+
+
+def test_lines_are_masked_on_demand(program: typer.Typer) -> None:
+    assert answers(program, "oh shit\n", "--mask").output == "oh ████\n"
+
+
+def test_verdicts_are_json_on_demand(program: typer.Typer) -> None:
+    (line,) = answers(program, "oh shit\n", "--json", "--mask").output.splitlines()
 
     assert json.loads(line) == {
         "flagged": True,
@@ -28,21 +40,34 @@ def test_verdicts_are_json_on_demand() -> None:
     }
 
 
-def test_lists_and_thresholds_are_options(tmp_path: Path) -> None:
+def test_lists_and_thresholds_are_options(program: typer.Typer, tmp_path: Path) -> None:
     allow, deny = tmp_path / "allow.txt", tmp_path / "deny.txt"
     allow.write_text("shit\n", "utf-8")
     deny.write_text("frell\n", "utf-8")
     options = ("--allow-file", str(allow), "--deny-file", str(deny), "--threshold", "mild=1")
 
-    assert answers("shit\nfrell\ndamn\n", *options).stdout.splitlines() == [
+    assert answers(program, "shit\nfrell\ndamn\n", *options).output.splitlines() == [
         "ok",
         "bad\t'frell' 0-5 profanity 3",
         "bad\t'damn' 0-4 mild 1",
     ]
 
 
-def test_a_malformed_option_ends_with_one_error() -> None:
-    for option in ("mild=9", "rude=1", "mild"):
-        ended = answers("", "--threshold", option)
-        assert ended.returncode == 2
-        assert "Invalid value" in ended.stderr
+@pytest.mark.parametrize("option", ["mild=9", "rude=1", "mild"])
+def test_a_malformed_option_is_a_usage_error(program: typer.Typer, option: str) -> None:
+    assert answers(program, "", "--threshold", option).exit_code == 2
+
+
+def test_a_malformed_list_is_a_usage_error(program: typer.Typer, tmp_path: Path) -> None:
+    deny = tmp_path / "deny.txt"
+    deny.write_text("frell\trude\n", "utf-8")
+
+    assert answers(program, "", "--deny-file", str(deny)).exit_code == 2
+
+
+def test_the_module_is_a_program() -> None:
+    command = [sys.executable, "-m", "app.guard"]
+
+    assert (
+        subprocess.run(command, input="fine\n", capture_output=True, text=True, check=True).stdout == "ok\n"
+    )

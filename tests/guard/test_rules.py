@@ -70,6 +70,7 @@ def test_a_word_is_found_that_is_cut_in_two(guard: Guard, text: str) -> None:
         "fu\nck",
         "fu (ck)",
         "5h it",
+        "Fu Ck",
     ],
 )
 def test_words_of_their_own_are_no_word_cut_in_two(guard: Guard, text: str) -> None:

@@ -33,7 +33,7 @@ def test_no_character_of_a_bad_word_comes_out(guard: Guard) -> None:
     assert stream.push(" and so on, and so forth.") == ""
     assert stream.finish() == ""
     assert stream.tripped
-    assert stream.verdict.spans == (Span(4, 8, "profanity", 3),)
+    assert stream.verdict.spans == (Span(5, 9, "profanity", 3),)
 
 
 @pytest.mark.parametrize("policy", ["reject", "stop"])
