@@ -12,6 +12,9 @@ from app.errors import OverloadedError
 FORGETTING = 0.95
 """Weight of the past at each departure: the drain rate follows about the last twenty."""
 
+FIRST_GUESS_SECONDS = 0.25
+"""Between two departures, as long as none has been seen."""
+
 PATIENCE = 1.25
 """Retry-After is this much longer than the estimate: arriving late is cheaper than a second refusal."""
 
@@ -28,7 +31,7 @@ class Admission:
         self.admitted = 0
         self._clock = clock
         self._busy_since = 0.0
-        self._busy_seconds = 1.0
+        self._busy_seconds = FIRST_GUESS_SECONDS
         self._departures = 1.0
         self._promised_until = 0.0
 
@@ -57,8 +60,11 @@ class Admission:
         self._busy_since = now
 
     def _retry_after(self, sequences: int) -> int:
-        """Whole seconds until this caller's turn: those who were refused before it come back before it."""
+        """Whole seconds until this caller's turn: those who were refused before it come back before it.
+
+        All that are given the same second may come at its beginning: no more than have room at once.
+        """
         now = self._clock()
-        wait = sequences * self._busy_seconds / self._departures * PATIENCE
-        self._promised_until = max(self._promised_until, now) + wait
+        seconds_each = max(self._busy_seconds / self._departures * PATIENCE, 1 / self.capacity)
+        self._promised_until = max(self._promised_until, now) + sequences * seconds_each
         return max(1, ceil(self._promised_until - now))

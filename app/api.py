@@ -53,6 +53,8 @@ def build_api(
         redirect_slashes=False,
         middleware=middleware,
         lifespan=lifespan,
+        # Traces where OpenTelemetry is set up; its logs could quote a request, and metrics are Prometheus'.
+        telemetry={"logs": False, "metrics": False},
         generate_unique_id_function=lambda route: route.name,
     )
     for router in routers_of(settings):

@@ -71,14 +71,14 @@ def complete(
 ) -> None:
     """Continue a text with the local model file, as it is written. No server is needed."""
     _override(model=model)
-    request = CompleteRequest(
-        prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
-    )
 
     async def write(service: Service) -> None:
         async def deliver(piece: Piece) -> None:
             print(piece.text, end="", flush=True)
 
+        request = CompleteRequest(
+            prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
+        )
         service.limits.check(request)
         await service.completer.run(job_of(request, service), deliver)
         print()

@@ -121,7 +121,7 @@ class Completer:
     def _window(self, job: Job, prompt: Prompt) -> Window:
         """The tokens that the model sees; a prompt without a token is continued like the start of a text."""
         ids = prompt.tokens(self._tokenizer) or self._manifest.end_ids[:1]
-        limit = window_limit(self._manifest.sequence_length, job.max_tokens or 1, job.window)
+        limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
         window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]))
         if window.dropped:
             if job.refuse_truncation:
@@ -188,7 +188,7 @@ class Completer:
         room = self._manifest.sequence_length - len(run.window.ids)
         return Generation(
             prompt=run.window.ids,
-            max_tokens=min(job.max_tokens or room, room),
+            max_tokens=min(job.max_tokens, room),
             sampling=replace(sampling, seed=seed % SEEDS),
             stop_ids=self._manifest.end_ids,
         )

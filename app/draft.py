@@ -144,7 +144,7 @@ class Draft:
             text = self.text[token.start : token.end]
             untouched = self._decoded.startswith(text, token.start)
             top = self._alternatives(token) if untouched else ()
-            ready.append(TokenLogprob(text, token.logprob.chosen, top))
+            ready.append(TokenLogprob(text, token.start, token.logprob.chosen, top))
         self._logprobs += ready
         return tuple(ready)
 

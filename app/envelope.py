@@ -30,20 +30,20 @@ CLIENT_LEFT = 499
 
 
 def envelope(error: ServiceError, scope: Scope) -> bytes:
-    """The body of an error, as JSON."""
-    request_id = record_of(scope).request_id
+    """The body of an error, as JSON; its code is noted in the request's record."""
+    record = record_of(scope)
+    record.error = error.code
     body: dict[str, object] = {"code": error.code, "message": error.message}
     if scope["path"].startswith("/v1/"):
         kind = "invalid_request_error" if error.status < 500 else "server_error"
         body |= {"type": kind, "param": error.field if isinstance(error, InvalidRequestError) else None}
     elif isinstance(error, InvalidRequestError):
         body |= {"field": error.field, "reason": error.reason}
-    return json.dumps({"error": body | {"request_id": request_id}}).encode()
+    return json.dumps({"error": body | {"request_id": record.request_id}}).encode()
 
 
 def error_response(error: ServiceError, scope: Scope) -> Response:
-    """The answer that an error becomes; its code is noted in the request's record."""
-    record_of(scope).error = error.code
+    """The answer that an error becomes."""
     headers = {}
     if isinstance(error, RetryableError):
         headers["Retry-After"] = str(ceil(error.retry_after))

@@ -81,7 +81,8 @@ class Job:
     """One prompt to complete.
 
     Attributes:
-        max_tokens: Most tokens of each completion; None takes what the sequence length leaves.
+        max_tokens: Most tokens of each completion, the sequence length permitting.
+        reserved: Tokens of the sequence length that the prompt must leave to the completion.
         window: Most tokens of the prompt that the model sees.
         choices: Completions to make, with seeds that count up from the sampling's.
         stop: A completion ends before the first of these.
@@ -92,7 +93,8 @@ class Job:
     """
 
     prompt: Prompt
-    max_tokens: int | None
+    max_tokens: int
+    reserved: int
     window: int
     sampling: Sampling
     policy: Policy
@@ -105,9 +107,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One token that was shown: its text, natural logarithm of its probability, likeliest alternatives."""
+    """A token that was shown.
+
+    Attributes:
+        offset: Where it begins in the completion, in characters.
+        logprob: Natural logarithm of its probability.
+        top: The likeliest tokens at its place, with theirs.
+    """
 
     token: str
+    offset: int
     logprob: float
     top: tuple[tuple[str, float], ...]
 

@@ -141,7 +141,7 @@ class BodyReceiver:
         """
         too_large = BodyTooLargeError(f"the body is larger than {self._max_bytes} bytes")
         for name, value in scope["headers"]:
-            if name == b"content-length" and int(value[:18]) > self._max_bytes:
+            if name == b"content-length" and int(value) > self._max_bytes:
                 raise too_large
         body = bytearray()
         try:

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         ge=0,
         description="Sequences that may wait for a slot; more are told 429: better than a long wait",
     )
+    drafting: bool = Field(
+        default=True,
+        description="Whether a sequence that is alone may guess its next tokens: same text, sooner",
+    )
     prefill_chunk: int = Field(
         default=128,
         ge=1,

@@ -121,7 +121,7 @@ def text_op_registerers(folder: Path) -> list[Callable[[int], None]]:
     Raises:
         ModelRefusedError: The shared objects are not in the folder, or cannot be loaded.
     """
-    path = folder / REGISTRAR
+    path = (folder / REGISTRAR).resolve()  # one file loaded under two names crashes at exit
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None  # the suffix .so has a loader
     assert spec.loader is not None

@@ -21,9 +21,9 @@ class Window:
     dropped: int
 
 
-def window_limit(sequence_length: int, max_tokens: int, wanted: int) -> int:
-    """Most tokens of the prompt to keep: prompt and completion fit the sequence length together."""
-    return min(wanted, sequence_length - max_tokens)
+def window_limit(sequence_length: int, reserved: int, wanted: int) -> int:
+    """Most tokens of the prompt to keep, so that the reserved ones fit the sequence length behind it."""
+    return min(wanted, sequence_length - reserved)
 
 
 def keep_newest(ids: Sequence[int], limit: int, token_bytes: Callable[[int], bytes]) -> Window:

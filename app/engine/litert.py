@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +12,9 @@ import numpy as np
 from app.engine.cache import DecodeCache
 from app.engine.host_buffer import Array, host_buffers
 from app.engine.memory import Floats, aligned, float_zeros
+from app.engine.packed import packed_weights
 from app.engine.prefix import Entry
+from app.engine.quiet import quiet
 from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 
@@ -134,26 +133,7 @@ def open_litert(path: Path, digest: str, shape: ModelShape, threads: int, cache_
     from ai_edge_litert.compiled_model import CompiledModel
     from ai_edge_litert.options import CpuOptions, Options
 
-    packed = cache_folder / f"{path.stem}.{packing_key(digest)}.xnnpack"
-    part = packed.with_name(f".{packed.name}.{os.getpid()}.part")
-    chosen = packed if packed.exists() else part
-    cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=str(chosen))
-    try:
+    with packed_weights(cache_folder, path, digest) as packed, quiet():
+        cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=str(packed))
         model = CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
-        if part.exists():
-            part.replace(packed)
-    finally:
-        part.unlink(missing_ok=True)
     return LiteRtRunner(model, host_buffers(), shape)
-
-
-def packing_key(digest: str) -> str:
-    """Names what packed weights depend on: the model, the runtime's version and the processor's features."""
-    from importlib.metadata import version
-
-    flags = ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
-    parts = [digest, version("ai-edge-litert"), platform.machine(), flags]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -104,11 +104,13 @@ def _job(body: ChatRequest, service: Service) -> Job:
         raise InvalidRequestError(
             "messages", f"at most {service.limits.prompt_characters} characters are accepted together"
         )
+    asked = given(body.max_completion_tokens, body.max_tokens)
     return job_of(
         body,
         service,
         ChatPrompt(messages, service.chat_template),
-        max_tokens=given(body.max_completion_tokens, body.max_tokens),
+        max_tokens=given(asked, service.limits.max_tokens),
+        reserved=given(asked, 1),
         logprobs=given(body.top_logprobs, 0) if body.logprobs else None,
         echo=False,
     )

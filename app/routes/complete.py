@@ -53,9 +53,11 @@ async def complete(request: Request, body: CompleteRequest) -> Response:
 def job_of(body: CompleteRequest, service: Service) -> Job:
     """The job that a request asks for."""
     settings = service.settings
+    max_tokens = given(body.max_tokens, min(settings.default_max_tokens, service.limits.max_tokens))
     return Job(
         prompt=PlainPrompt(body.prompt),
-        max_tokens=given(body.max_tokens, min(settings.default_max_tokens, service.limits.max_tokens)),
+        max_tokens=max_tokens,
+        reserved=max_tokens,
         window=given(body.context_window, service.limits.default_window),
         sampling=body.sampling(settings, logprobs=body.logprobs),
         policy=stricter(settings.profanity, body.profanity),

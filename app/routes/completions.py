@@ -15,7 +15,7 @@ from app.record import record_of
 from app.routes.openai import fingerprint, job_of
 from app.schemas.completions import Completion, CompletionChoice, CompletionRequest
 from app.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
+from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason
 from app.service import Service, service_of
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
@@ -40,23 +40,17 @@ async def completions(request: Request, body: CompletionRequest) -> Response:
         choices=[],
     )
 
-    async def produce(emit: Emit) -> None:
-        shown = [0] * sum(job.choices for job in jobs)
+    echoed = [len(job.prompt.text) if job.echo else 0 for job in jobs for _ in range(job.choices)]
 
-        async def send(choice: CompletionChoice) -> None:
+    async def produce(emit: Emit) -> None:
+        async def send(part: Piece, reason: Reason | None = None) -> None:
+            choice = CompletionChoice.of(part, reason, echoed[part.index])
             await emit(answer.model_copy(update={"choices": [choice]}).model_dump_json())
 
-        async def deliver(piece: Piece) -> None:
-            await send(CompletionChoice.of(piece, None, shown[piece.index]))
-            shown[piece.index] += len(piece.text)
-
-        outcomes = await service.complete(request, jobs, deliver)
+        outcomes = await service.complete(request, jobs, send)
         for outcome in outcomes:
             for choice in outcome.choices:
-                last = Piece(choice.index, "")
-                await send(
-                    CompletionChoice.of(last, openai_reason(choice.finish_reason), shown[choice.index])
-                )
+                await send(Piece(choice.index, ""), openai_reason(choice.finish_reason))
         if body.includes_usage:
             await emit(answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)}).model_dump_json())
 
@@ -64,15 +58,12 @@ async def completions(request: Request, body: CompletionRequest) -> Response:
         return service.stream(produce)
     async with while_connected(request.receive):
         outcomes = await service.complete(request, jobs)
-    choices = [choice for outcome in outcomes for choice in outcome.choices]
-    answer = answer.model_copy(
-        update={
-            "choices": [
-                CompletionChoice.of(choice, openai_reason(choice.finish_reason), 0) for choice in choices
-            ],
-            "usage": OpenAIUsage.of(outcomes),
-        }
-    )
+    choices = [
+        CompletionChoice.of(choice, openai_reason(choice.finish_reason), echoed[choice.index])
+        for outcome in outcomes
+        for choice in outcome.choices
+    ]
+    answer = answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes)})
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -80,8 +71,15 @@ def _jobs(body: CompletionRequest, service: Service) -> list[Job]:
     if len(body.prompts) * given(body.n, 1) > service.limits.choices:
         raise InvalidRequestError("prompt", f"prompts times n: at most {service.limits.choices} is accepted")
     max_tokens = given(body.max_tokens, min(service.settings.default_max_tokens, service.limits.max_tokens))
-    echo = bool(body.echo)
     return [
-        job_of(body, service, PlainPrompt(prompt), max_tokens=max_tokens, logprobs=body.logprobs, echo=echo)
+        job_of(
+            body,
+            service,
+            PlainPrompt(prompt),
+            max_tokens=max_tokens,
+            reserved=max_tokens,
+            logprobs=body.logprobs,
+            echo=bool(body.echo),
+        )
         for prompt in body.prompts
     ]

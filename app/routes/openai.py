@@ -15,7 +15,8 @@ def job_of(
     service: Service,
     prompt: Prompt,
     *,
-    max_tokens: int | None,
+    max_tokens: int,
+    reserved: int,
     logprobs: int | None,
     echo: bool,
 ) -> Job:
@@ -28,6 +29,7 @@ def job_of(
     return Job(
         prompt=prompt,
         max_tokens=max_tokens,
+        reserved=reserved,
         window=limits.default_window,
         sampling=body.sampling(settings, logprobs=logprobs, logit_bias=_bias(body, limits)),
         policy=settings.profanity,

@@ -44,17 +44,13 @@ class CompletionLogprobs(BaseModel):
     text_offset: list[int]
 
     @classmethod
-    def of(cls, tokens: Sequence[TokenLogprob], offset: int = 0) -> Self:
-        """Report tokens; `offset` is where the first begins in the text."""
-        offsets = []
-        for token in tokens:
-            offsets.append(offset)
-            offset += len(token.token)
+    def of(cls, tokens: Sequence[TokenLogprob], echoed: int) -> Self:
+        """Report tokens of a text that begins with so many characters of the prompt."""
         return cls(
             tokens=[token.token for token in tokens],
             token_logprobs=[token.logprob for token in tokens],
             top_logprobs=[dict(token.top) for token in tokens],
-            text_offset=offsets,
+            text_offset=[echoed + token.offset for token in tokens],
         )
 
 
@@ -67,9 +63,9 @@ class CompletionChoice(BaseModel):
     finish_reason: Reason | None
 
     @classmethod
-    def of(cls, part: Choice | Piece, reason: Reason | None, offset: int) -> Self:
-        """Report a choice or a piece that begins at an offset of its text."""
-        logprobs = None if part.logprobs is None else CompletionLogprobs.of(part.logprobs, offset)
+    def of(cls, part: Choice | Piece, reason: Reason | None, echoed: int) -> Self:
+        """Report a choice or a piece of one, whose text begins with so many characters of the prompt."""
+        logprobs = None if part.logprobs is None else CompletionLogprobs.of(part.logprobs, echoed)
         return cls(index=part.index, text=part.text, logprobs=logprobs, finish_reason=reason)
 
 

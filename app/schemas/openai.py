@@ -41,6 +41,21 @@ OPENAI_STREAMED: dict[str, Any] = {
 }
 
 
+Bias = Annotated[
+    dict[Annotated[str, Field(pattern="^[0-9]{1,7}$")], Annotated[float, Field(ge=-100, le=100)]],
+    Field(max_length=300),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "patternProperties": {"^[0-9]{1,7}$": {"type": "number", "minimum": -100, "maximum": 100}},
+            "additionalProperties": False,
+            "maxProperties": 300,
+        }
+    ),
+]
+"""Token ids, as text, and a number for each."""
+
+
 class StreamOptions(Body):
     """Options of a stream."""
 
@@ -56,14 +71,7 @@ class OpenAIRequest(SamplingRequest):
     model: Annotated[str, Field(max_length=256)] = Field(
         description="Any name", examples=["smollm2-135m-instruct"]
     )
-    logit_bias: Annotated[
-        dict[
-            Annotated[str, Field(pattern="^[0-9]{1,7}$")],
-            Annotated[float, Field(ge=-100, le=100)],
-        ]
-        | None,
-        Field(max_length=300),
-    ] = Field(default=None, description="Added to the logits of these token ids")
+    logit_bias: Bias | None = Field(default=None, description="Added to the logits of these token ids")
     n: Annotated[Count | None, AtMost("choices")] = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

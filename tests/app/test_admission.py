@@ -79,3 +79,16 @@ def test_idle_time_does_not_count_as_slow_draining() -> None:
         clock.now += 100.0
     with admission.permit(1):
         assert retry_after(admission) == 1
+
+
+def test_no_more_are_asked_back_for_one_second_than_have_room_at_once() -> None:
+    clock = Clock()
+    admission = Admission(4, clock)
+    for _ in range(200):
+        with admission.permit(1):
+            clock.now += 0.001
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(admission.permit(1))
+        waits = [retry_after(admission) for _ in range(12)]
+    assert waits == [1] * 4 + [2] * 4 + [3] * 4

@@ -223,6 +223,14 @@ async def test_an_error_after_the_first_byte_is_an_event_with_the_envelope(serve
     assert last["error"].keys() == {"code", "message", "request_id"}
 
 
+async def test_one_choice_that_fails_fails_the_request_and_frees_the_others(serve: Serve) -> None:
+    engine = FakeEngine(fail_after=20)
+    async with serve(engine) as client:
+        answer = await client.post("/complete", json={"prompt": "x", "n": 3})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_failed")
+    assert engine.running == 0
+
+
 # The window
 
 

@@ -72,7 +72,15 @@ async def test_an_unexpected_error_after_the_first_event_is_an_event_too() -> No
         await emit("one")
         raise RuntimeError("secret")
 
-    _, _, error, done = await sent_by(stream(failing))
+    request = scope()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await stream(failing)(request, staying, send)
+    _, _, error, done = sent
+    assert request["record"].error == "internal_error"
     assert b'"internal_error"' in error["body"]
     assert b"secret" not in error["body"]
     assert done["body"] == b"data: [DONE]\n\n"

@@ -47,7 +47,7 @@ def test_the_right_file_passes(model: Path, manifest: Manifest) -> None:
 
 def test_a_missing_manifest_says_how_to_build_the_model(model: Path) -> None:
     manifest_path(model).unlink()
-    with pytest.raises(ModelRefusedError, match="tiny.manifest.json: not found; build the model with: "):
+    with pytest.raises(ModelRefusedError, match=r"tiny\.manifest\.json: not found; build the model with: "):
         read_manifest(model)
 
 
@@ -55,7 +55,7 @@ def test_a_missing_manifest_says_how_to_build_the_model(model: Path) -> None:
 def test_what_is_no_manifest_is_refused_in_one_line(model: Path, text: str) -> None:
     manifest_path(model).write_text(text)
     with pytest.raises(
-        ModelRefusedError, match="tiny.manifest.json: not a manifest of this service: "
+        ModelRefusedError, match=r"tiny\.manifest\.json: not a manifest of this service: "
     ) as caught:
         read_manifest(model)
     assert "\n" not in str(caught.value)
@@ -104,7 +104,9 @@ def test_one_flipped_bit_is_refused(model: Path, manifest: Manifest, place: int)
     content = bytearray(CONTENT)
     content[place] ^= 1
     model.write_bytes(content)
-    with pytest.raises(ModelRefusedError, match=f"its sha256 is .*, the manifest says {manifest.sha256[:16]}"):
+    with pytest.raises(
+        ModelRefusedError, match=f"its sha256 is .*, the manifest says {manifest.sha256[:16]}"
+    ):
         verify_file(model, manifest)
 
 

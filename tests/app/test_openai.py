@@ -107,6 +107,20 @@ def test_completion_logprobs_are_parallel_lists(client: OpenAI) -> None:
     assert choice.logprobs.text_offset == [0, 1]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_completion_logprobs_count_their_offsets_from_the_echoed_prompt(client: OpenAI, stream: bool) -> None:
+    asked: Any = {"model": "any", "prompt": "fox", "logprobs": 0, "max_tokens": 3, "echo": True}
+    answers = (
+        client.completions.create(**asked, stream=True) if stream else [client.completions.create(**asked)]
+    )
+    choices = [answer.choices[0] for answer in answers]
+    offsets = [
+        offset for choice in choices if choice.logprobs for offset in choice.logprobs.text_offset or ()
+    ]
+    assert "".join(choice.text for choice in choices) == "fox ju"
+    assert offsets == [3, 4, 5]
+
+
 def test_sampling_reaches_the_engine(listen: Listen) -> None:
     engine = FakeEngine()
     with client_of(listen(engine)) as client:
@@ -159,6 +173,14 @@ def test_a_conversation_is_rendered_by_the_models_template(listen: Listen) -> No
     (generation,) = engine.generations
     assert bytes(generation.prompt).decode() == "system: be brief\nuser: hello\nassistant:"
     assert generation.max_tokens == 256 - len(generation.prompt)
+
+
+def test_a_chat_without_max_tokens_takes_what_the_servers_limit_and_the_length_leave(listen: Listen) -> None:
+    engine = FakeEngine()
+    with client_of(listen(engine, max_tokens=7)) as client:
+        client.chat.completions.create(model="any", messages=hello())
+        client.chat.completions.create(model="any", messages=hello(), max_tokens=5)
+    assert [generation.max_tokens for generation in engine.generations] == [7, 5]
 
 
 def test_a_streamed_chat_is_the_whole_one(client: OpenAI) -> None:
@@ -231,6 +253,25 @@ def test_fields_that_cannot_be_honoured_are_refused_by_name(
     assert refusal.value.param == field
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "field"),
+    [
+        ("completions", {"prompt": ["a", "b", "c"], "n": 3}, "prompt"),
+        ("completions", {"prompt": "x", "logit_bias": {"257": 1}}, "logit_bias"),
+        ("completions", {"prompt": "x", "logit_bias": {"canary": 1}}, "logit_bias"),
+        ("completions", {"prompt": "x", "stream_options": {"canary": True}}, "stream_options"),
+        ("chat/completions", {"messages": hello("x" * 5000) * 2}, "messages"),
+        ("chat/completions", {"messages": [{"role": "user", "content": 7}]}, "messages.0.content"),
+        ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
+        ("chat/completions", {"messages": []}, "messages"),
+    ],
+)
+def test_what_cannot_be_is_422_with_its_param(listen: Listen, route: str, body: Any, field: str) -> None:
+    answer = httpx.post(f"{listen()}/v1/{route}", json={"model": "any"} | body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, field)
+    assert "canary" not in answer.text
+
+
 # Errors
 
 
@@ -258,7 +299,7 @@ def test_errors_have_the_sdks_types(listen: Listen) -> None:
 
 
 def test_the_sdk_waits_as_long_as_retry_after_says(listen: Listen) -> None:
-    engine = FakeEngine(pause=0.04)
+    engine = FakeEngine(pause=0.02)
     url = listen(engine, slots=1, queue_size=0)
     with client_of(url, max_retries=1) as client:
         first = Thread(target=client.completions.create, kwargs={"model": "any", "prompt": "x"})

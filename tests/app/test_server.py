@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +33,14 @@ def test_what_is_in_flight_finishes_after_sigterm_and_the_status_is_0(start: Sta
     assert process.wait(10) == 0
 
 
+def test_each_request_is_one_json_line_on_standard_error(start: Start) -> None:
+    process, url = start()
+    assert complete(url) == 200
+    assert process.stderr is not None
+    line = json.loads(process.stderr.readline())
+    assert (line["event"], line["route"], line["status"]) == ("request", "/complete", 200)
+
+
 def test_a_stream_in_flight_finishes_after_sigterm(start: Start) -> None:
     process, url = start(pause=0.05)
     body = {"prompt": "x", "stream": True}
@@ -40,6 +50,18 @@ def test_a_stream_in_flight_finishes_after_sigterm(start: Start) -> None:
         process.send_signal(signal.SIGTERM)
         rest = list(lines)
     assert "data: [DONE]" in rest
+    assert process.wait(10) == 0
+
+
+def test_a_connection_accepted_just_before_the_end_is_still_answered(start: Start) -> None:
+    process, url = start()
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
     assert process.wait(10) == 0
 
 

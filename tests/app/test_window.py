@@ -29,8 +29,8 @@ def test_at_least_one_token_is_kept_when_no_character_begins() -> None:
 
 
 def test_prompt_and_completion_fit_the_sequence_length_together() -> None:
-    assert window_limit(sequence_length=256, max_tokens=200, wanted=128) == 56
-    assert window_limit(sequence_length=256, max_tokens=16, wanted=128) == 128
+    assert window_limit(sequence_length=256, reserved=200, wanted=128) == 56
+    assert window_limit(sequence_length=256, reserved=16, wanted=128) == 128
 
 
 @given(st.text(min_size=1, max_size=30), st.integers(1, 40))

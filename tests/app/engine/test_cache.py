@@ -39,6 +39,27 @@ def test_a_new_token_is_stored_at_its_own_position_in_each_sequence() -> None:
     assert np.count_nonzero(cache.view(SLOTS)) == new.size
 
 
+def test_tokens_of_one_sequence_are_written_from_a_position_on() -> None:
+    cache = DecodeCache(SHAPE, SLOTS)
+    new = rows(1, 3)
+    cache.write(2, 5, new[:2], new[2:])
+    assert np.array_equal(cache.rows(2, 5, 8), new)
+    assert np.count_nonzero(cache.view(SLOTS)) == new.size
+
+
+def test_places_of_one_sequence_are_cleared_and_no_others() -> None:
+    cache = DecodeCache(SHAPE, SLOTS)
+    sequence = rows(1, 9)
+    for slot in range(SLOTS):
+        cache.load(slot, sequence)
+    cache.clear(1, 3, 6)
+    assert not cache.rows(1, 3, 6).any()
+    assert np.array_equal(cache.rows(1, 0, 3), sequence[:, :3])
+    assert np.array_equal(cache.rows(1, 6, 9), sequence[:, 6:])
+    assert np.array_equal(cache.rows(0, 0, 9), sequence)
+    assert np.array_equal(cache.rows(2, 0, 9), sequence)
+
+
 def test_every_layer_of_a_view_starts_at_one_address_whatever_the_length() -> None:
     cache = DecodeCache(SHAPE, SLOTS)
     before = [block.ctypes.data for block in cache.view(1)]

@@ -65,6 +65,7 @@ async def complete(engine: EngineClient, generation: Generation) -> tuple[list[i
     async with engine.generate(generation) as steps:
         async for tokens in steps:
             ids += tokens.ids
+        assert [tokens async for tokens in steps] == []  # it stays at its end
     assert steps.finished is not None
     return ids, steps.finished
 

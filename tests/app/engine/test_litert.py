@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,45 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.cache import DecodeCache
-from app.engine.litert import open_litert, packing_key
-from app.engine.memory import Floats
-from app.engine.prefix import Entry, PrefixCache
+from app.engine.litert import open_litert
+from app.engine.packed import machine_key
+from app.engine.prefix import PrefixCache
 from app.engine.process import open_runner
 from app.engine.runner import Runner
 from models.reference import Reference
+from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel
-
-LENGTH = 150
-TEXT = np.random.Generator(np.random.PCG64(1)).integers(3, 49_000, LENGTH).tolist()
-
-
-def prefill(runner: Runner, chunks: Sequence[int]) -> tuple[Floats, Entry]:
-    """Logits of every token of TEXT, computed in chunks; and what was cached."""
-    entry, _ = PrefixCache(runner.shape, budget=0).acquire(np.array(TEXT, np.int32))
-    logits = []
-    for count in chunks:
-        tokens = np.array(TEXT[entry.length : entry.length + count], np.int32)
-        logits.append(runner.prefill(entry, tokens, range(count)).copy())
-    return np.concatenate(logits), entry
-
-
-class Whole:
-    """A tiny model, and all of TEXT computed in one call."""
-
-    def __init__(self, model: TinyModel) -> None:
-        self.model = model
-        self.runner = open_runner(model.config())
-        self.cache = DecodeCache(model.shape, slots=4)
-        self.logits, self.entry = prefill(self.runner, [LENGTH])
-
-    def fill(self, starts: Sequence[int], length: int) -> None:
-        """Put the first tokens of TEXT into one slot each, among old numbers, in a cache of `length` places."""
-        self.cache.length = length
-        stale = np.random.Generator(np.random.PCG64(2))
-        view = self.cache.view(self.cache.slots)
-        view[:] = stale.standard_normal(view.shape, np.float32)
-        for slot, start in enumerate(starts):
-            self.cache.load(slot, self.entry.cached[:, :start])
 
 
 @pytest.fixture(
@@ -87,7 +56,7 @@ def test_only_the_rows_that_are_wanted_are_computed_in_their_order(whole: Whole)
 def test_decoding_in_any_batch_slot_and_length_gives_the_bits_of_the_prompt(
     whole: Whole, starts: list[int], spare: int
 ) -> None:
-    """Logits, keys and values of every step: so a text is the same alone, in company, or as a later prompt."""
+    """Logits, keys and values of every step: a text is the same alone, in company, or as a later prompt."""
     steps = 3
     length = min(-(-(max(starts) + steps) // 64) + spare, 4) * 64
     whole.fill(starts, length)
@@ -138,14 +107,14 @@ def open_in(folder: Path, model: TinyModel, digest: str = "") -> Runner:
 
 
 def packed_files(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_weights_are_packed_once_under_a_name_that_tells_what_they_depend_on(
     small: TinyModel, tmp_path: Path
 ) -> None:
     first = prefill(open_in(tmp_path, small), [LENGTH])[0]
-    name = f"tiny.{packing_key(small.manifest.sha256)}.xnnpack"
+    name = f"tiny.{small.manifest.sha256[:16]}.{machine_key()}.xnnpack"
     assert packed_files(tmp_path) == [name]
     before = (tmp_path / name).stat()
     content = (tmp_path / name).read_bytes()
@@ -164,12 +133,10 @@ def test_all_signatures_share_one_packed_copy_of_the_weights(small: TinyModel, t
     assert stored < file.stat().st_size < 1.3 * stored
 
 
-def test_another_digest_gets_another_file(small: TinyModel, tmp_path: Path) -> None:
+def test_another_build_takes_the_place_of_the_last_ones_file(small: TinyModel, tmp_path: Path) -> None:
     open_in(tmp_path, small)
     open_in(tmp_path, small, digest="0" * 64)
-    assert packed_files(tmp_path) == sorted(
-        f"tiny.{packing_key(digest)}.xnnpack" for digest in (small.manifest.sha256, "0" * 64)
-    )
+    assert packed_files(tmp_path) == [f"tiny.{'0' * 16}.{machine_key()}.xnnpack"]
 
 
 def test_a_folder_that_cannot_be_written_costs_memory_and_nothing_else(

@@ -20,9 +20,7 @@ def test_the_shape_is_the_manifests(tiny_model: TinyModel) -> None:
 
 @pytest.mark.parametrize("target", ["litert", "tflite-runtime"])
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_greedy_tokens_are_the_references(
-    tiny: Callable[..., TinyModel], family: str, target: str
-) -> None:
+def test_greedy_tokens_are_the_references(tiny: Callable[..., TinyModel], family: str, target: str) -> None:
     model = tiny(family, "none", target)
     reference = Reference(model.checkpoint)
     expected = [reference.greedy(prompt, 20, model.manifest.end_ids) for prompt in PROMPTS]

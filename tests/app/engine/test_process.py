@@ -4,11 +4,11 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -167,6 +167,24 @@ def test_the_loop_ends_when_the_http_process_is_gone(tiny_model: TinyModel) -> N
     assert time.monotonic() - hung_up < 1.0
 
 
+class Deaf(Channel):
+    """An end that asks for tokens and is gone when they come."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.questions = [[config], [Submit(1, Generation((5,), max_tokens=200))]]
+
+    def receive(self, timeout: float) -> list[Any]:
+        return self.questions.pop(0) if self.questions else []
+
+    def send(self, messages: Sequence[object]) -> None:
+        if any(isinstance(message, Tokens) for message in messages):
+            raise BrokenPipeError
+
+
+def test_the_loop_ends_when_nobody_takes_its_answers(tiny_model: TinyModel) -> None:
+    serve(Deaf(tiny_model.config()))
+
+
 def test_an_interrupt_from_the_terminal_does_not_end_the_engine(tiny_model: TinyModel) -> None:
     def talk(peer: Peer) -> Finished:
         peer.hear(Ready)
@@ -198,7 +216,7 @@ def test_a_model_that_fails_on_its_first_prompt_is_refused(
     runner = FakeRunner()
     runner.fail = RuntimeError("out of memory")
     monkeypatch.setattr(process, "open_runner", lambda config: runner)
-    with pytest.raises(RuntimeError, match="^out of memory$"):
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
         open_scheduler(tiny_model.config(shape=runner.shape))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.runner import decode_mask, prefill_inputs
+from app.engine.runner import decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import LANES, MASKED, ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=2, group=3, head_size=4, vocabulary=10, sequence_length=512)
@@ -43,6 +43,21 @@ def test_zeros_fill_the_rows_up_to_a_multiple_of_lanes_and_there_is_one_at_least
     assert zeros.shape[1:] == (SHAPE.kv_heads, SHAPE.head_size)
     assert 1 <= len(zeros) <= LANES
     assert (start + count + len(zeros)) % LANES == 0
+
+
+@given(st.integers(0, 100), st.integers(1, 8))
+def test_a_drafted_token_has_its_place_and_sees_those_before_it(start: int, count: int) -> None:
+    inputs = extend_inputs(SHAPE, start, count, 2 * LANES)
+    assert inputs.positions.tolist() == list(range(start, start + count))
+    assert inputs.place.shape == (1, count, 2 * LANES)
+    assert inputs.mask.shape == (1, count * SHAPE.group, 2 * LANES)
+    for token in range(count):
+        position = start + token
+        assert np.flatnonzero(inputs.place[0, token]).tolist() == [position]
+        assert inputs.place[0, token, position] == 1
+        for head in range(SHAPE.group):
+            row = inputs.mask[0, token * SHAPE.group + head]
+            assert row.tolist() == [0.0] * position + [np.float32(MASKED)] * (2 * LANES - position)
 
 
 @pytest.mark.parametrize("positions", [[0, 1, 64], [63, 5, 0]])

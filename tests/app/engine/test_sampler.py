@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,13 @@ def of_probabilities(*probabilities: float) -> Floats:
     return np.log(floats(*probabilities))
 
 
-def draws(logits: Floats, count: int = 2000, **sampling: float) -> Counter[int]:
+def draws(logits: Floats, count: int = 2000, **sampling: Any) -> Counter[int]:
     """How often each token is drawn."""
-    sampler = Sampler(Sampling(**{"temperature": 1.0, "seed": 3} | sampling), ())  # type: ignore[arg-type]
+    sampler = Sampler(replace(Sampling(temperature=1.0, seed=3), **sampling), ())
     return Counter(sampler.choose(logits)[0] for _ in range(count))
 
 
-def kept(logits: Floats, count: int = 2000, **sampling: float) -> list[int]:
+def kept(logits: Floats, count: int = 2000, **sampling: Any) -> list[int]:
     return sorted(draws(logits, count, **sampling))
 
 
@@ -51,10 +52,8 @@ class Slow:
 
     def choose(self, logits: Floats) -> int:
         scores = [self.adjusted(token, float(logit)) for token, logit in enumerate(logits)]
-        if self.sampling.temperature == 0:
-            token = scores.index(max(scores))
-        else:
-            token = self.draw(self.cut(scores))
+        greedy = self.sampling.temperature == 0
+        token = scores.index(max(scores)) if greedy else self.draw(self.cut(scores))
         self.generated.append(token)
         return token
 
@@ -148,7 +147,7 @@ def test_cuts_do_not_matter_without_a_temperature() -> None:
 
 
 @pytest.mark.parametrize("cut", [{}, {"top_k": 2}, {"top_p": 0.9}, {"min_p": 0.1}])
-def test_a_temperature_near_zero_is_greedy(cut: dict[str, float]) -> None:
+def test_a_temperature_near_zero_is_greedy(cut: dict[str, Any]) -> None:
     assert kept(floats(1, 1.001, 0.999), temperature=1e-6, **cut) == [1]
 
 

@@ -1,0 +1,28 @@
+"""Native code's chatter on standard error, kept back unless something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Inside the block standard error is kept; it is shown when the block raises."""
+    sys.stderr.flush()
+    shown, kept = os.dup(2), os.memfd_create("stderr")
+    os.dup2(kept, 2)
+    try:
+        yield
+    except BaseException:
+        os.dup2(shown, 2)
+        os.lseek(kept, 0, os.SEEK_SET)
+        while block := os.read(kept, 2**16):
+            os.write(2, block)
+        raise
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(kept)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app.engine.quiet import quiet
+
+
+def test_what_native_code_says_is_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        os.write(2, b"INFO: looking for a library\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_it_is_shown_when_the_block_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="no"), quiet():
+        os.write(2, b"ERROR: not a model\n")
+        raise ValueError("no")
+    assert capfd.readouterr().err == "ERROR: not a model\n"
