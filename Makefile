@@ -66,3 +66,31 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) -c locks/dev.txt --extra build --extra bench pyproject.toml -o locks/bench.txt
 	$(COMPILE) -c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
+
+# Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
+.PHONY: image image-test compose-test deployment-test sbom
+ENGINE := docker/engine.sh
+CHECK := $(BIN)/python -m pytest --no-cov -s
+
+image:  ## the container image, built by the Docker engine that answers or by Debian's
+	$(ENGINE) docker/build.sh
+
+image-test: $(VENV)/.dev image  ## the image hardened and under load, and what is inside
+	$(ENGINE) $(CHECK) tests/docker/image_check.py
+
+compose-test: $(VENV)/.dev image  ## the compose file, up: Prometheus answers what board and alerts ask
+	$(ENGINE) $(CHECK) tests/docker/compose_check.py
+
+deployment-test: $(VENV)/.dev $(MANIFEST)  ## Debian's Prometheus and nginx around the service
+	$(CHECK) tests/docker/prometheus_check.py tests/docker/nginx_check.py
+
+sbom: $(VENV)/sbom/.installed $(MANIFEST)  ## bill of materials of what is served, beside the model
+	$(VENV)/sbom/bin/python docker/sbom/sbom.py --python $(VENV)/sbom/serve/bin/python --project pyproject.toml \
+		--manifest $(MANIFEST) > $(MODEL:.tflite=.sbom.json)
+
+$(VENV)/sbom/.installed: locks/serve.txt docker/sbom/requirements.txt $(VENV)/.runtime
+	$(PYTHON) -m venv --without-pip $(VENV)/sbom
+	$(PYTHON) -m venv --without-pip $(VENV)/sbom/serve
+	$(PIP_INSTALL:install=--python $(VENV)/sbom/bin/python install) -r docker/sbom/requirements.txt
+	$(PIP_INSTALL:install=--python $(VENV)/sbom/serve/bin/python install) -r locks/serve.txt
+	touch $@

@@ -62,6 +62,7 @@ def measure(children: list[Child], rounds: int, pause: float) -> dict[tuple[str,
         for work in WORKS:
             child.run(work)
     for number in range(rounds):
+        console.print(f"round {number + 1} of {rounds}", style="dim")
         for work in WORKS:
             order = children[number % len(children) :] + children[: number % len(children)]
             row, quiet = {}, True

@@ -10,7 +10,7 @@ VOCABULARY = 40_000
 """Random prompts stay below it: ids that every copy of the weights has."""
 
 STREAM_PROMPT = 32
-STREAM_TOKENS = 96
+STREAM_TOKENS = 64
 EDITOR_PROMPT = 128
 EDITOR_STEPS = 12
 
@@ -49,7 +49,7 @@ class Peer(Protocol):
         ...
 
     def decode(self, streams: int) -> float:
-        """Tokens a second of all streams, at positions 32 to 128."""
+        """Tokens a second of all streams, at positions 32 to 96."""
         ...
 
     def editor(self, tokens: int) -> float:

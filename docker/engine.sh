@@ -15,31 +15,25 @@ main() {
   if docker info >/dev/null 2>&1; then
     "$@"
   else
-    install_packages
     [ -x "$ENGINE_HOME/root/usr/sbin/dockerd" ] || unpack_engine
     start_engine
-    trap stop_engine EXIT
     "$@"
   fi
 }
 
 install_packages() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "no Docker engine answers, and starting Debian's needs root on Debian" >&2
     exit 1
-  }
-  local missing
-  missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' debootstrap iptables runc ca-certificates 2>&1 |
-    grep -v '^installed ' || true)
-  [ -z "$missing" ] || {
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      debootstrap iptables runc ca-certificates >/dev/null
-  }
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    debootstrap iptables runc ca-certificates >/dev/null
 }
 
 unpack_engine() {
   echo "no Docker engine answers: unpacking Debian's into $ENGINE_HOME"
+  install_packages
   mkdir -p "$ENGINE_HOME/packages/lists/partial" "$ENGINE_HOME/config/cli-plugins"
   cd "$ENGINE_HOME/packages"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(archive) $SUITE main" >sources.list
@@ -70,6 +64,7 @@ start_engine() {
     --iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
     >"$ENGINE_HOME/dockerd.log" 2>&1 &
   ENGINE=$!
+  trap stop_engine EXIT
   for _ in $(seq 150); do
     docker info >/dev/null 2>&1 && break
     kill -0 "$ENGINE" || { tail -5 "$ENGINE_HOME/dockerd.log" >&2; exit 1; }

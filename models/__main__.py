@@ -1,4 +1,4 @@
-"""`python -m models`: build a model file, verify it against its source."""
+"""`python -m models`: build a model file, compare it with its source and with other builds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.build import BuildOptions, Quantization, Target, build
+from app.errors import ModelRefusedError
+from models.build import BuildOptions, Quantization, Target, assess, build
+from models.compare import draw, measured, quality_table
 from models.errors import BuildError
 from models.progress import Stages
 from models.verify import Agreement, verify
@@ -35,12 +37,38 @@ def build_command(
 ) -> None:
     """Build the model file, its manifest and the shared objects of its custom operators."""
     options = BuildOptions(source, output, sequence_length, quantize, target, serving_window, serving_tokens)
-    with Stages(planned=4, console=console) as stages:
+    with Stages(planned=options.stages, console=console) as stages:
         manifest = build(options, stages)
+    if manifest.quality:
+        console.print(quality_table([manifest]))
     share = manifest.bytes / 1e6
     console.print(
         f"{output}: {manifest.id}, {manifest.quantization}, {share:.1f} MB, sha256 {manifest.sha256}"
     )
+
+
+@app.command("quality")
+def quality_command(
+    model: Annotated[Path, typer.Argument(help="The model file.")] = DEFAULT,
+    source: Source = None,
+    tokens: Annotated[int, typer.Option(help="Tokens of the text that are read, at most.")] = 10**6,
+) -> None:
+    """Measure a file on the whole text of the repository and write the result into its manifest."""
+    with Stages(planned=2, console=console) as stages:
+        manifest = assess(model, source, tokens, stages)
+    console.print(quality_table([manifest]))
+
+
+@app.command("compare")
+def compare_command(
+    models: Annotated[list[Path], typer.Argument(help="Model files whose quality has been measured.")],
+    plot: Annotated[Path | None, typer.Option(help="PNG of size against perplexity.")] = None,
+) -> None:
+    """Print the quality of several files side by side; draw size against perplexity."""
+    manifests = [measured(model) for model in models]
+    console.print(quality_table(manifests))
+    if plot is not None:
+        draw(manifests, plot)
 
 
 @app.command("verify")
@@ -70,10 +98,10 @@ def _table(agreement: Agreement) -> Table:
 
 
 def main() -> None:
-    """Run the command line; a build error is one line and exit status 1."""
+    """Run the command line; an error is one line and exit status 1."""
     try:
         app()
-    except BuildError as error:
+    except (BuildError, ModelRefusedError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(1)
 

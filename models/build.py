@@ -6,33 +6,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from app.manifest import Manifest, SignatureSpec, TensorSpec, write_manifest
-from models.architecture import Architecture, Checkpoint
+from app.manifest import (
+    Manifest,
+    SignatureSpec,
+    TensorSpec,
+    read_manifest,
+    verify_file,
+    write_manifest,
+)
+from models.architecture import Checkpoint
+from models.calibrate import round_layers
 from models.decoder import LANES, Decoder
 from models.errors import BuildError
-from models.graph import Array, Graph, Model
+from models.graph import Graph, Model, Quantized
 from models.layers import Layers
-from models.parameters import Parameters
+from models.parameters import Parameters, scale_queries
 from models.progress import Stages
+from models.quality import WINDOW, cut, measure, read_text
 from models.quantize import Scheme
+from models.rotate import rotate
 from models.serving import Generation, write_serving
 from models.sources import default_checkpoint, read_checkpoint
 from models.text_ops import extract_text_ops
 from models.tokenizer import write_tokenizer
 from models.wheels import fetch_wheel
 
-Quantization = Literal["none", "float16", "dynamic"]
+Quantization = Literal["none", "float16", "dynamic", "int4"]
 Target = Literal["litert", "tflite-runtime"]
 
 SCHEMES: dict[tuple[Quantization, Target], Scheme] = {
-    ("none", "litert"): Scheme("float32"),
-    ("none", "tflite-runtime"): Scheme("float32"),
-    ("float16", "litert"): Scheme("float16"),
-    ("float16", "tflite-runtime"): Scheme("float16"),
-    ("dynamic", "litert"): Scheme("int8", "channel"),
-    ("dynamic", "tflite-runtime"): Scheme("int8", "tensor"),  # 2.14 has no FULLY_CONNECTED version 12
+    ("none", "litert"): Scheme("float32", "float32"),
+    ("none", "tflite-runtime"): Scheme("float32", "float32"),
+    ("float16", "litert"): Scheme("float16", "float16"),
+    ("float16", "tflite-runtime"): Scheme("float16", "float16", classic=True),
+    ("dynamic", "litert"): Scheme("int8", "int8"),
+    ("dynamic", "tflite-runtime"): Scheme("int8", "int8", classic=True),
+    ("int4", "litert"): Scheme("int4", "int8"),
+    ("int4", "tflite-runtime"): Scheme("int4", "int8", classic=True),
 }
 
 
@@ -45,6 +58,8 @@ class BuildOptions:
         output: The model file; manifest and shared objects go beside it.
         sequence_length: Prompt and completion together, in tokens.
         serving_window, serving_tokens: Baked into `serving_default`.
+        calibration_tokens: Tokens of `texts/calibration.txt` that integer weights are rounded by.
+        quality_tokens: Tokens of `texts/quality.txt` that the file is measured on; 0 for no measurement.
     """
 
     source: Path | None
@@ -54,6 +69,18 @@ class BuildOptions:
     target: Target = "litert"
     serving_window: int = 128
     serving_tokens: int = 64
+    calibration_tokens: int = 2048
+    quality_tokens: int = 2048
+
+    @property
+    def scheme(self) -> Scheme:
+        """Number formats of the file."""
+        return SCHEMES[self.quantize, self.target]
+
+    @property
+    def stages(self) -> int:
+        """Stages that a build will show."""
+        return 4 + self.scheme.integer + bool(self.quality_tokens)
 
     @property
     def downloads(self) -> Path:
@@ -72,27 +99,69 @@ def build(options: BuildOptions, stages: Stages) -> Manifest:
         wheel = fetch_wheel("tensorflow-text", options.downloads)
         text_ops = extract_text_ops(wheel, options.output.parent / "text_ops")
     with stages.stage("Read the weights"):
-        checkpoint = (
-            default_checkpoint(options.downloads)
-            if options.source is None
-            else read_checkpoint(options.source)
-        )
-    with stages.stage("Write the graphs"):
-        model = write_model(checkpoint, options)
+        checkpoint = _checkpoint(options.source, options.downloads)
+        _check(checkpoint, options)
+    model = _model(checkpoint, options, stages)
     with stages.stage("Save the file"):
         digest = model.save(options.output)
     manifest = _manifest(checkpoint, options, model, digest, text_ops)
     write_manifest(manifest, options.output.parent)
+    del model
+    if options.quality_tokens:
+        with stages.stage("Measure the quality") as advance:
+            quality = measure(options.output, manifest, checkpoint, options.quality_tokens, advance)
+        manifest = manifest.model_copy(update={"quality": quality.record})
+        write_manifest(manifest, options.output.parent)
     return manifest
 
 
-def write_model(checkpoint: Checkpoint, options: BuildOptions) -> Model:
-    """All subgraphs and signatures of the file, in memory."""
+def assess(model: Path, source: Path | None, tokens: int, stages: Stages) -> Manifest:
+    """Measure a built file anew, on up to `tokens` tokens, and write the result into its manifest.
+
+    Raises:
+        ModelRefusedError: The file is not the manifest's.
+        SourceError: The checkpoint cannot be read.
+    """
+    manifest = read_manifest(model)
+    verify_file(model, manifest)
+    with stages.stage("Read the weights"):
+        checkpoint = _checkpoint(source, model.parent / "downloads")
+    with stages.stage("Measure the quality") as advance:
+        quality = measure(model, manifest, checkpoint, tokens, advance)
+    manifest = manifest.model_copy(update={"quality": quality.record})
+    write_manifest(manifest, model.parent)
+    return manifest
+
+
+def _model(checkpoint: Checkpoint, options: BuildOptions, stages: Stages) -> Model:
+    rounded = dict[str, Quantized]()
+    if options.scheme.integer:
+        with stages.stage("Calibrate and round") as advance:
+            ids = read_text("calibration", checkpoint.vocabulary)
+            windows = cut(
+                ids, options.calibration_tokens, min(WINDOW, checkpoint.architecture.context_length)
+            )
+            checkpoint = rotate(checkpoint)
+            rounded = round_layers(checkpoint, options.scheme.dtype, windows, advance)
+    with stages.stage("Write the graphs"):
+        return write_model(checkpoint, options, rounded)
+
+
+def write_model(
+    checkpoint: Checkpoint, options: BuildOptions, rounded: Mapping[str, Quantized] = MappingProxyType({})
+) -> Model:
+    """All subgraphs and signatures of the file, in memory.
+
+    Args:
+        checkpoint: What the file computes.
+        options: The file's.
+        rounded: Matrices that are integers already, by the name that the graphs use.
+    """
     arch = checkpoint.architecture
-    _check(arch, options)
+    _check(checkpoint, options)
     model = Model(f"{checkpoint.name}, text in, text out")
     weights = scale_queries(checkpoint.weights, arch)
-    parameters = Parameters(weights, SCHEMES[options.quantize, options.target])
+    parameters = Parameters(weights, options.scheme, rounded)
     decoder = Decoder(model, Layers(arch, parameters, options.sequence_length))
     decoder.write_decode()
     decoder.write_prefill()
@@ -105,21 +174,22 @@ def write_model(checkpoint: Checkpoint, options: BuildOptions) -> Model:
     return model
 
 
-def scale_queries(weights: Mapping[str, Array], arch: Architecture) -> dict[str, Array]:
-    """Attention's 1 / sqrt(HD) in the query rows, where it costs nothing; their own scales absorb it."""
-    factor = arch.head_size**-0.5
-    queries = {f"{n}.q{suffix}" for n in range(arch.layers) for suffix in ("", ".bias")}
-    return {name: w * factor if name in queries else w for name, w in weights.items()}
+def _checkpoint(source: Path | None, downloads: Path) -> Checkpoint:
+    return default_checkpoint(downloads) if source is None else read_checkpoint(source)
 
 
-def _check(arch: Architecture, options: BuildOptions) -> None:
-    length = options.sequence_length
+def _check(checkpoint: Checkpoint, options: BuildOptions) -> None:
+    arch, length = checkpoint.architecture, options.sequence_length
     if not 2 <= length <= arch.context_length:
         raise BuildError(f"--sequence-length {length}: the checkpoint permits 2 to {arch.context_length}")
+    if min(options.serving_window, options.serving_tokens) < 1:
+        raise BuildError("serving_default: window and tokens must be at least 1")
     if (options.serving_window + options.serving_tokens) % LANES:
         raise BuildError(f"serving_default: window and tokens together must be a multiple of {LANES}")
     if options.serving_window + options.serving_tokens > length:
         raise BuildError(f"serving_default: window and tokens together exceed the sequence length {length}")
+    if not checkpoint.end_ids:
+        raise BuildError(f"{checkpoint.name}: the vocabulary has no token that ends a text")
     if arch.heads % arch.kv_heads or arch.head_size % 2:
         raise BuildError(f"{arch.heads} heads of {arch.head_size} over {arch.kv_heads} do not divide evenly")
 

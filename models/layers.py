@@ -24,6 +24,9 @@ class Layers:
     def embed(self, g: Graph, tokens: Tensor, positions: Tensor) -> Tensor:
         """Hidden states [..., D] of token ids."""
         x = self.parameters.embedding(g, tokens)
+        if "mean" in self.parameters:
+            mean = self.parameters.vector(g, "mean")
+            x = x - ops.total(x * mean) * mean
         if self.arch.positions == "learned":
             x = x + ops.gather(self.parameters.vector(g, "positions"), positions)
         return x
@@ -63,18 +66,30 @@ class Layers:
         else:
             gate = self.parameters.linear(g, f"{n}.gate", y)
             hidden = gate * ops.logistic(gate) * up
+        if "down_mix" in self.parameters:
+            hidden = self._mix_blocks(g, hidden)
         return x + self.parameters.linear(g, f"{n}.down", hidden)
 
     def head(self, g: Graph, x: Tensor) -> Tensor:
         """Logits [..., V]."""
-        return self.parameters.linear(g, "head", self._norm(g, x, "final_norm"))
+        y = self._norm(g, x, "final_norm")
+        if "head_mix" in self.parameters:
+            y = self.parameters.mix(g, "head_mix", y)
+        return self.parameters.linear(g, "head", y)
 
     def _norm(self, g: Graph, x: Tensor, name: str) -> Tensor:
-        gain = self.parameters.vector(g, name)
         if self.arch.norm == "layer":
             x = x - ops.mean(x)
-        y = x * ops.rsqrt(ops.mean(x * x) + self.arch.norm_epsilon) * gain
-        return y + self.parameters.vector(g, f"{name}.bias") if self.arch.norm == "layer" else y
+        y = x * ops.rsqrt(ops.mean(x * x) + self.arch.norm_epsilon)
+        if name in self.parameters:
+            y = y * self.parameters.vector(g, name)
+        return y + self.parameters.vector(g, f"{name}.bias") if f"{name}.bias" in self.parameters else y
+
+    def _mix_blocks(self, g: Graph, x: Tensor) -> Tensor:
+        """Each block of x [T, F] times the matrix `down_mix`."""
+        block = self.parameters.size("down_mix")
+        blocks = ops.reshape(x, [-1, block])  # [T * F / block, block]
+        return ops.reshape(self.parameters.mix(g, "down_mix", blocks), x.shape)
 
 
 def _rotate(x: Tensor, rope: Rope) -> Tensor:

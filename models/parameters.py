@@ -3,50 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from models import ops
+from models.architecture import Architecture
 from models.graph import Array, Graph, Quantized, Tensor
 from models.quantize import Scheme, quantize_matrix
 
 LOOKUP_VERSION = {"float32": 1, "int8": 3, "int4": 4}
-DYNAMIC_RANGE_VERSION = {"channel": 12, "tensor": 3}
+PER_CHANNEL_VERSION, ONE_SCALE_VERSION = 12, 3
+"""Of FULLY_CONNECTED with integer weights and float inputs."""
+
+ONE = np.ones(1, np.float32)
 
 
 class Parameters:
     """Hands a checkpoint's weights to the graphs: matrices quantized by the scheme, vectors in float32.
 
     A matrix name may join several with `+`: their rows are stacked and share one product. The logits' matrix
-    is the embedding where the checkpoint ties them.
+    is the embedding where the checkpoint ties them. What `rounded` holds is taken as it is.
     """
 
-    def __init__(self, weights: Mapping[str, Array], scheme: Scheme) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Array],
+        scheme: Scheme,
+        rounded: Mapping[str, Quantized] = MappingProxyType({}),
+    ) -> None:
         self._weights = weights
         self._scheme = scheme
-        self._quantized: dict[str, Quantized] = {}
+        self._quantized = dict(rounded)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._weights
+
+    def size(self, name: str) -> int:
+        """Rows of a matrix or table."""
+        return len(self._weights[name])
 
     def vector(self, graph: Graph, name: str) -> Tensor:
         """A norm gain or a table, float32."""
         return graph.constant(self._weights[name], "float32")
 
+    def mix(self, graph: Graph, name: str, x: Tensor) -> Tensor:
+        """Product of x [..., in] with a small matrix [out, in] that stays float32, plus its bias."""
+        weight = graph.constant(self._weights[name], "float32")
+        return ops.fully_connected(x, weight, self._bias(graph, [name]), version=1)
+
     def embedding(self, graph: Graph, ids: Tensor) -> Tensor:
         """Rows of the token embedding as float32 [..., D]."""
         table = self._matrix(graph, "embedding")
         if table.dtype == "float16":
+            if self._scheme.classic:
+                return ops.gather(ops.dequantize(table), ids)  # once: the table is a constant
             return ops.dequantize(ops.gather(table, ids))
-        return ops.embedding_lookup(ids, table, version=LOOKUP_VERSION[table.dtype])
+        rows = ops.embedding_lookup(ids, table, version=LOOKUP_VERSION[table.dtype])
+        if table.dtype == "float32" or not self._scheme.classic:
+            return rows
+        return rows * ops.reshape(ops.gather(self._scales(graph, "embedding"), ids), [*ids.shape, 1])
 
     def linear(self, graph: Graph, name: str, x: Tensor) -> Tensor:
         """Product of x [..., in] with the named matrix [out, in], plus its bias where there is one."""
-        parts = name.split("+")
-        if len(parts) > 1 and not self._scheme.joinable:
-            return ops.concat([self.linear(graph, part, x) for part in parts], -1)
-        weight = self._matrix(graph, name)
-        if weight.dtype == "float16":
-            weight = ops.dequantize(weight)
-        version = 1 if weight.dtype == "float32" else DYNAMIC_RANGE_VERSION[self._scheme.granularity]
-        return ops.fully_connected(x, weight, self._bias(graph, parts), version=version)
+        if name == "head" and name not in self._weights:
+            name = "embedding"
+        weight, bias = self._matrix(graph, name), self._bias(graph, name.split("+"))
+        if weight.dtype in ("float32", "float16"):
+            if weight.dtype == "float16":
+                weight = ops.dequantize(weight)
+            return ops.fully_connected(x, weight, bias, version=1)
+        if not self._scheme.classic:
+            return ops.fully_connected(x, weight, bias, version=PER_CHANNEL_VERSION)
+        y = ops.fully_connected(x, weight, None, version=ONE_SCALE_VERSION) * self._scales(graph, name)
+        return y if bias is None else y + bias
 
     def _bias(self, graph: Graph, parts: list[str]) -> Tensor | None:
         biases = [self._weights.get(f"{part}.bias") for part in parts]
@@ -55,13 +86,24 @@ class Parameters:
         return graph.constant(np.concatenate([b for b in biases if b is not None]), "float32")
 
     def _matrix(self, graph: Graph, name: str) -> Tensor:
-        if name == "head" and name not in self._weights:
-            name = "embedding"
-        if self._scheme.dtype in ("float32", "float16"):
-            return graph.constant(self._rows(name), self._scheme.dtype)
+        dtype = self._scheme.table_dtype if name in ("embedding", "head") else self._scheme.dtype
+        if dtype in ("float32", "float16"):
+            return graph.constant(self._rows(name), dtype)
         if name not in self._quantized:
-            self._quantized[name] = quantize_matrix(name, self._rows(name), self._scheme)
-        return graph.quantized(self._quantized[name])
+            self._quantized[name] = quantize_matrix(name, self._rows(name), dtype)
+        weight = self._quantized[name]
+        return graph.quantized(replace(weight, scales=ONE) if self._scheme.classic else weight)
+
+    def _scales(self, graph: Graph, name: str) -> Tensor:
+        """Of the rows [out] of an integer matrix that is in the graph."""
+        return graph.constant(self._quantized[name].scales, "float32")
 
     def _rows(self, name: str) -> Array:
         return np.concatenate([self._weights[part] for part in name.split("+")])
+
+
+def scale_queries(weights: Mapping[str, Array], arch: Architecture) -> dict[str, Array]:
+    """Attention's 1 / sqrt(HD) in the query rows, where it costs nothing; their own scales absorb it."""
+    factor = arch.head_size**-0.5
+    queries = {f"{n}.q{suffix}" for n in range(arch.layers) for suffix in ("", ".bias")}
+    return {name: w * factor if name in queries else w for name, w in weights.items()}

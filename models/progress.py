@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -31,11 +31,14 @@ class Stages:
         self._progress.stop()
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Show a stage while its body runs, and its time when it is done."""
+    def stage(self, name: str) -> Iterator[Callable[[float], None]]:
+        """Show a stage while its body runs, and its time when it is done.
+
+        The body gets a function that takes the share of the stage that is done, 0 to 1.
+        """
         self._progress.update(self._task, description=name)
         began = time.perf_counter()
-        yield
+        yield lambda share: self._progress.update(self._task, completed=self._done + share)
         self._done += 1
         self._progress.update(self._task, completed=self._done)
         percent = 100 * self._done // self._planned

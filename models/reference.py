@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from models.architecture import Checkpoint
 from models.graph import Array
 
+Observe = Callable[[str, Array], None]
+"""Is shown each matrix's name and its input [T, in] before the product."""
+
 
 class Reference:
     """A checkpoint's exact answers; it keeps the sequence that it has read."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, observe: Observe | None = None) -> None:
         self._arch = checkpoint.architecture
         self._weights = checkpoint.weights
+        self._observe = observe
         self._caches: list[tuple[Array, Array]] = []
         self._length = 0
 
@@ -25,29 +29,17 @@ class Reference:
 
     def extend(self, tokens: Sequence[int]) -> Array:
         """Logits [T, V] after each of T more tokens."""
-        a, T = self._arch, len(tokens)
-        positions = np.arange(self._length, self._length + T)
-        x: Array = self._weights["embedding"][np.asarray(tokens)]  # [T, D]
-        if a.positions == "learned":
-            x = x + self._weights["positions"][positions]
-        for n in range(a.layers):
-            y = self._norm(x, f"{n}.norm1")
-            q = self._linear(y, f"{n}.q").reshape(T, a.heads, a.head_size)
-            k = self._linear(y, f"{n}.k").reshape(T, a.kv_heads, a.head_size)
-            v = self._linear(y, f"{n}.v").reshape(T, a.kv_heads, a.head_size)
-            if a.positions == "rope":
-                q, k = self._rotate(q, positions), self._rotate(k, positions)
-            k, v = self._remember(n, k, v)
-            x = x + self._linear(self._attention(q, k, v, positions), f"{n}.o")
-            x = x + self._mlp(self._norm(x, f"{n}.norm2"), n)
-        self._length += T
-        head = "head" if "head" in self._weights else "embedding"
-        return self._linear(self._norm(x, "final_norm"), head)
+        positions = np.arange(self._length, self._length + len(tokens))
+        x = self.embed(tokens, positions)
+        for n in range(self._arch.layers):
+            x = self.layer(n, x, positions)
+        self._length += len(tokens)
+        return self.head(x)
 
     def greedy(self, prompt: Sequence[int], count: int, end_ids: Sequence[int]) -> list[int]:
         """The likeliest continuation, up to `count` tokens or the end of the text."""
         self.reset()
-        logits, found = self.extend(prompt)[-1], []
+        logits, found = self.extend(prompt)[-1], list[int]()
         while len(found) < count:
             token = int(np.argmax(logits))
             if token in end_ids:
@@ -56,16 +48,47 @@ class Reference:
             logits = self.extend([token])[-1]
         return found
 
+    def embed(self, tokens: Sequence[int], positions: Array) -> Array:
+        """Hidden states [T, D] of tokens at positions [T]."""
+        x: Array = self._weights["embedding"][np.asarray(tokens)]
+        if "mean" in self._weights:
+            mean = self._weights["mean"]
+            x = x - (x @ mean)[:, None] * mean
+        return x + self._weights["positions"][positions] if "positions" in self._weights else x
+
+    def layer(self, n: int, x: Array, positions: Array) -> Array:
+        """Hidden states [T, D] after layer n; its keys and values join the sequence's."""
+        a, T = self._arch, len(x)
+        y = self._norm(x, f"{n}.norm1")
+        q = self._linear(y, f"{n}.q").reshape(T, a.heads, a.head_size)
+        k = self._linear(y, f"{n}.k").reshape(T, a.kv_heads, a.head_size)
+        v = self._linear(y, f"{n}.v").reshape(T, a.kv_heads, a.head_size)
+        if a.positions == "rope":
+            q, k = self._rotate(q, positions), self._rotate(k, positions)
+        k, v = self._remember(n, k, v)
+        x = x + self._linear(self._attention(q, k, v, positions), f"{n}.o")
+        return x + self._mlp(self._norm(x, f"{n}.norm2"), n)
+
+    def head(self, x: Array) -> Array:
+        """Logits [T, V] of the last layer's hidden states [T, D]."""
+        y = self._norm(x, "final_norm")
+        if "head_mix" in self._weights:
+            y = self._linear(y, "head_mix")
+        return self._linear(y, "head" if "head" in self._weights else "embedding")
+
     def _linear(self, x: Array, name: str) -> Array:
+        if self._observe is not None:
+            self._observe(name, x)
         y: Array = x @ self._weights[name].T
         return y + self._weights[f"{name}.bias"] if f"{name}.bias" in self._weights else y
 
     def _norm(self, x: Array, name: str) -> Array:
         if self._arch.norm == "layer":
             x = x - x.mean(-1, keepdims=True)
-        y = x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(self._arch.norm_epsilon))
-        y = y * self._weights[name]
-        return y + self._weights[f"{name}.bias"] if self._arch.norm == "layer" else y
+        y: Array = x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(self._arch.norm_epsilon))
+        if name in self._weights:
+            y = y * self._weights[name]
+        return y + self._weights[f"{name}.bias"] if f"{name}.bias" in self._weights else y
 
     def _rotate(self, x: Array, positions: Array) -> Array:
         half = x.shape[-1] // 2
@@ -97,6 +120,11 @@ class Reference:
         up = self._linear(y, f"{n}.up")
         if self._arch.mlp == "gelu":
             inner = np.float32(np.sqrt(2 / np.pi)) * (up + np.float32(0.044715) * up**3)
-            return self._linear(np.float32(0.5) * up * (1 + np.tanh(inner)), f"{n}.down")
-        gate = self._linear(y, f"{n}.gate")
-        return self._linear(gate / (1 + np.exp(-gate)) * up, f"{n}.down")
+            hidden = np.float32(0.5) * up * (1 + np.tanh(inner))
+        else:
+            gate = self._linear(y, f"{n}.gate")
+            hidden = gate / (1 + np.exp(-gate)) * up
+        if "down_mix" in self._weights:
+            mix = self._weights["down_mix"]  # [block, block]
+            hidden = (hidden.reshape(-1, len(mix)) @ mix.T).reshape(hidden.shape)
+        return self._linear(hidden, f"{n}.down")

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from app.engine.local import complete_greedily
 from app.manifest import Manifest, read_manifest, verify_file
 from app.text import open_text_model
 from models.architecture import Checkpoint
+from models.oracle import make_oracle
 from models.progress import Stages
 from models.reference import Reference
 from models.sources import default_checkpoint, read_checkpoint
-from models.vocabulary import Vocabulary, byte_letters
 
 PROMPTS = (
     "The quick brown fox",
@@ -101,22 +100,6 @@ def _reference(checkpoint: Checkpoint, prompts: Sequence[Sequence[int]]) -> list
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
     differs = np.flatnonzero([x != y for x, y in zip(a, b, strict=False)])
     return int(differs[0]) if len(differs) else min(len(a), len(b))
-
-
-def make_oracle(vocabulary: Vocabulary) -> Tokenizer:
-    """The same vocabulary in the `tokenizers` package; special tokens in a text are plain text there too."""
-    letters = {byte: letter for letter, byte in byte_letters().items()}
-
-    def spell(raw: bytes) -> str:
-        return "".join(letters[byte] for byte in raw)
-
-    ids = {spell(raw): i for i, raw in enumerate(vocabulary.tokens)}
-    oracle = Tokenizer(models.BPE(ids, [(spell(a), spell(b)) for a, b in vocabulary.merges]))
-    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    oracle.pre_tokenizer = pre_tokenizers.Sequence([digits, level]) if vocabulary.digits else level
-    oracle.decoder = decoders.ByteLevel()
-    return oracle
 
 
 def sample_texts(count: int, seed: int = 1) -> list[str]:

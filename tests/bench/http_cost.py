@@ -98,7 +98,7 @@ def serve_bare(answer: str) -> None:
 
 def columns(ours: list[Round], theirs: list[Round], column: int) -> tuple[float, float]:
     """Medians of the rounds."""
-    return median(round[column] for round in ours), median(round[column] for round in theirs)
+    return median(row[column] for row in ours), median(row[column] for row in theirs)
 
 
 def measure() -> None:

@@ -45,7 +45,7 @@ class Container:
 
 @contextmanager
 def running() -> Iterator[Container]:
-    """A container as the compose file hardens it, ready; on the host's network, so that no bridge is needed."""
+    """A container as the compose file hardens it, ready; on the host's network: no bridge is needed."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = ["--env", "AUTOCOMPLETE_HOST=127.0.0.1", "--env", f"AUTOCOMPLETE_PORT={port}"]

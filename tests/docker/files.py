@@ -31,7 +31,7 @@ def board_queries() -> dict[str, str]:
     return {
         f"{panel['title']}: {target['legendFormat']}" if target["legendFormat"] else panel["title"]: target[
             "expr"
-        ].replace("$__rate_interval", "1m")
+        ].replace("$__rate_interval", "5m")
         for panel in board()["panels"]
         for target in panel["targets"]
     }

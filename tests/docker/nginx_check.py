@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -74,7 +75,7 @@ def test_pieces_of_a_stream_arrive_one_by_one(tmp_path: Path) -> None:
             arrivals = [(time.monotonic() - started, json.loads(line[6:])) for line in lines]
     for seconds, event in arrivals:
         print(f"{seconds:6.3f} s  {event['choices'][0]['text']!r}")
-    gaps = [later[0] - earlier[0] for earlier, later in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(arrivals)]
     assert len(arrivals) >= 15
     assert sum(gap > PAUSE / 2 for gap in gaps) >= 15
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -46,7 +45,7 @@ def prometheus(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with program([*command, f"--web.listen-address={address}"], folder / "log", **os.environ):
         wait_until(lambda: answers(f"http://{address}/-/ready"), 30)
         wait_until(lambda: bool(query(f"http://{address}", "autocomplete_ready == 1")), 30)
-        send_traffic(service)
+        send_traffic(service, f"http://{address}")
         yield f"http://{address}"
 
 

@@ -80,7 +80,7 @@ def _answering(status: int) -> Iterator[int]:
             self.send_response(status if self.path == "/readyz" else 404)
             self.end_headers()
 
-        def log_message(self, format: str, *arguments: object) -> None:
+        def log_request(self, *_: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
@@ -92,7 +92,7 @@ def _answering(status: int) -> Iterator[int]:
 
 
 def _health(port: int) -> int:
-    command = [sys.executable, "-IS", ROOT / "docker/healthcheck.py"]
+    command = [sys.executable, "-IS", str(ROOT / "docker/healthcheck.py")]
     return subprocess.run(command, env={"AUTOCOMPLETE_PORT": str(port)}, stderr=subprocess.DEVNULL).returncode
 
 

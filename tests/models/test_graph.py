@@ -114,7 +114,9 @@ def test_every_buffer_starts_on_a_border_of_sixteen_bytes(model: Model, graph: G
 
 
 def test_packing_again_gives_the_same_bytes(model: Model, graph: Graph) -> None:
-    graph.output("y", ops.fully_connected(graph.input("x", [1, 4]), graph.quantized(weight("w")), None, version=12))
+    graph.output(
+        "y", ops.fully_connected(graph.input("x", [1, 4]), graph.quantized(weight("w")), None, version=12)
+    )
     model.signature(graph)
     assert model.pack() == model.pack()
 
@@ -215,7 +217,9 @@ def test_signatures_name_their_inputs_and_outputs(model: Model) -> None:
     interpreter = Interpreter(model_content=bytes(model.pack()))
     names = {"inputs": ["a", "b"], "outputs": ["product", "sum"]}
     assert interpreter.get_signature_list() == {"f": names, "g": names}
-    found = interpreter.get_signature_runner("g")(a=np.float32([1, 2]), b=np.float32([3, 4]))
+    found = interpreter.get_signature_runner("g")(
+        a=np.array([1, 2], np.float32), b=np.array([3, 4], np.float32)
+    )
     assert {name: value.tolist() for name, value in found.items()} == {"sum": [4, 6], "product": [3, 8]}
 
 
@@ -264,7 +268,7 @@ def test_the_file_carries_its_description_and_named_bytes(model: Model, graph: G
 def test_saving_returns_the_digest_and_leaves_one_file(model: Model, graph: Graph, tmp_path: Path) -> None:
     graph.constant([1.0], "float32")
     digest = model.save(tmp_path / "model.tflite")
-    assert os.listdir(tmp_path) == ["model.tflite"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
     content = (tmp_path / "model.tflite").read_bytes()
     assert content == model.pack()
     assert digest == hashlib.sha256(content).hexdigest()

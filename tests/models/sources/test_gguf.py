@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, GGUFWriter, dequantize, quantize
 
+from models import sources
 from models.architecture import Checkpoint
 from models.errors import SourceError
-from models import sources
 from models.sources import default_checkpoint, read_checkpoint
 from models.sources.gguf import read_gguf
 from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, random_weights, tiny_checkpoint, write_gguf
@@ -87,7 +87,6 @@ def test_a_head_that_is_not_the_embedding_comes_back(checkpoint: Checkpoint, wri
     assert np.array_equal(read_gguf(write(with_head)).weights["head"], head)
 
 
-@pytest.mark.xfail(reason="llama.cpp permutes the biases of queries and keys as well")
 def test_biases_of_queries_and_keys_come_back_in_order(llama: Checkpoint, write: Write) -> None:
     biases = {"0.q.bias": np.arange(64, dtype=np.float32), "0.k.bias": np.arange(32, dtype=np.float32)}
     found = read_gguf(write(replace(llama, weights={**llama.weights, **biases}))).weights
@@ -171,14 +170,12 @@ def test_a_missing_tensor_is_named(llama: Checkpoint, write: Write, name: str) -
         read_gguf(write(llama, tensors={name: REMOVED}))
 
 
-@pytest.mark.xfail(reason="tensors that no layer has a use for are ignored")
 def test_a_tensor_of_an_unknown_feature_is_named(llama: Checkpoint, write: Write) -> None:
     path = write(llama, tensors={"blk.0.attn_q_norm.weight": np.ones(16, np.float32)})
     with pytest.raises(SourceError, match=r"blk\.0\.attn_q_norm\.weight"):
         read_gguf(path)
 
 
-@pytest.mark.xfail(raises=KeyError, reason="the joint bias is taken for granted")
 def test_a_gpt2_without_biases_is_read(gpt2: Checkpoint, write: Write) -> None:
     removed = {f"blk.{n}.attn_qkv.bias": REMOVED for n in range(2)}
     assert "0.q.bias" not in read_gguf(write(gpt2, tensors=removed)).weights

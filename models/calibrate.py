@@ -1,0 +1,71 @@
+"""Rounds a checkpoint's layers by what flows through them: inputs of a representative text.
+
+Layer by layer: the text's hidden states pass through the layer in float32, each matrix is rounded so that its
+products with those inputs change least (`models/quantize.py`), and only the integers stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from models.architecture import Architecture, Checkpoint
+from models.graph import Array, Quantized
+from models.parameters import scale_queries
+from models.quantize import Dtype, Rounding
+from models.reference import Reference
+
+OBSERVED = ("q", "o", "up", "down")
+"""One matrix of a layer for each input: `k` and `v` see what `q` sees, `gate` what `up` sees."""
+
+
+class Grams:
+    """Sums of outer products of what the matrices of one layer see: [in, in] by matrix."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Array] = {}
+
+    def observe(self, name: str, x: Array) -> None:
+        """Add the input [T, in] of a matrix."""
+        part = name.split(".")[-1]
+        if part in OBSERVED:
+            self.sums[part] = self.sums.get(part, np.float32(0)) + x.T @ x
+
+
+def round_layers(
+    checkpoint: Checkpoint,
+    dtype: Dtype,
+    sequences: Sequence[Sequence[int]],
+    advance: Callable[[float], None],
+) -> dict[str, Quantized]:
+    """Every matrix of every layer as integers, by the name that the graphs use.
+
+    Args:
+        checkpoint: Its weights are not changed.
+        dtype: Number format, int8 or int4.
+        sequences: Token ids of the representative text.
+        advance: Is told the share that is done, 0 to 1.
+    """
+    arch, found = checkpoint.architecture, dict[str, Quantized]()
+    stored = scale_queries(checkpoint.weights, arch)
+    grams = Grams()
+    references = [Reference(checkpoint, grams.observe) for _ in sequences]
+    places = [np.arange(len(tokens)) for tokens in sequences]
+    states = [r.embed(ids, at) for r, ids, at in zip(references, sequences, places, strict=True)]
+    for n in range(arch.layers):
+        grams.sums.clear()
+        states = [r.layer(n, x, at) for r, x, at in zip(references, states, places, strict=True)]
+        for seen, names in _constants(arch, n).items():
+            rounding = Rounding.of(grams.sums[seen])
+            for name in names:
+                rows = np.concatenate([stored[part] for part in name.split("+")])
+                found[name] = rounding.quantize(name, rows, dtype)
+        advance((n + 1) / arch.layers)
+    return found
+
+
+def _constants(arch: Architecture, n: int) -> dict[str, list[str]]:
+    """The matrices of layer n as `models/layers.py` names them, by what they see."""
+    up = [f"{n}.gate", f"{n}.up"] if arch.mlp == "swiglu" else [f"{n}.up"]
+    return {"q": [f"{n}.q+{n}.k+{n}.v"], "o": [f"{n}.o"], "up": up, "down": [f"{n}.down"]}

@@ -1,0 +1,174 @@
+"""Checkpoints from KerasHub presets of `GPT2CausalLM`: a local directory, without Keras, or a name, with it.
+
+A preset directory holds `config.json`, `model.weights.h5` (Keras 3: one group a layer, its variables numbered
+in the order of their creation) and the tokenizer's files under `assets/tokenizer`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.architecture import Architecture, Checkpoint
+from models.errors import SourceError
+from models.graph import Array
+from models.sources.hugging_face import read_json
+from models.vocabulary import Vocabulary
+
+END = "<|endoftext|>"
+EPSILON = 1e-5
+"""Of every LayerNorm in KerasHub's GPT2Backbone."""
+
+LAYER = {
+    "norm1": "self_attention_layer_norm",
+    "q": "self_attention_layer/query_dense",
+    "k": "self_attention_layer/key_dense",
+    "v": "self_attention_layer/value_dense",
+    "o": "self_attention_layer/output_dense",
+    "norm2": "feedforward_layer_norm",
+    "up": "feedforward_intermediate_dense",
+    "down": "feedforward_output_dense",
+}
+
+
+def is_preset(folder: Path) -> bool:
+    """Whether a directory is a KerasHub preset."""
+    return (folder / "model.weights.h5").exists()
+
+
+def read_preset(folder: Path) -> Checkpoint:
+    """Load a preset directory.
+
+    Raises:
+        SourceError: A file is missing or damaged, or the model is no GPT-2.
+    """
+    config = read_json(folder / "config.json")
+    if config.get("class_name") != "GPT2Backbone":
+        raise SourceError(f"{folder}: holds a {config.get('class_name')}; GPT2Backbone is supported")
+    arch = _architecture(folder, config.get("config", {}))
+    vocabulary, special = _vocabulary(folder / "assets" / "tokenizer", arch.vocabulary)
+    return Checkpoint(
+        name=folder.resolve().name.lower(),
+        source=f"{folder.resolve().name} (KerasHub preset)",
+        licence="unknown",
+        architecture=arch,
+        weights=_weights(folder / "model.weights.h5", arch),
+        vocabulary=vocabulary,
+        end_ids=tuple(special.values()),
+        chat_template=None,
+        special_tokens=special,
+    )
+
+
+def fetch_preset(name: str) -> Checkpoint:
+    """Load a preset by its name, e.g. `gpt2_base_en`, from where KerasHub finds it.
+
+    Raises:
+        SourceError: KerasHub is not installed, or does not find the preset.
+    """
+    try:
+        from keras_hub.models import GPT2CausalLM
+    except ImportError:
+        raise SourceError(
+            f"{name}: not found; a preset's name needs the extra: pip install .[keras]"
+        ) from None
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work) / name
+        try:
+            GPT2CausalLM.from_preset(name).save_to_preset(str(folder))
+        except Exception as error:  # whatever the hub's client raises
+            raise SourceError(f"{name}: no preset that KerasHub can load: {error}") from None
+        return read_preset(folder)
+
+
+def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
+    def number(name: str) -> int:
+        if not isinstance(config.get(name), int):
+            raise SourceError(
+                f"{folder / 'config.json'}: {name} is {config.get(name)!r}, expected an integer"
+            )
+        return int(config[name])
+
+    width, heads = number("hidden_dim"), number("num_heads")
+    return Architecture(
+        family="gpt2",
+        layers=number("num_layers"),
+        width=width,
+        heads=heads,
+        kv_heads=heads,
+        head_size=width // heads,
+        hidden=number("intermediate_dim"),
+        vocabulary=number("vocabulary_size"),
+        context_length=number("max_sequence_length"),
+        norm="layer",
+        norm_epsilon=EPSILON,
+        positions="learned",
+        rope_base=0.0,
+        mlp="gelu",
+    )
+
+
+def _vocabulary(folder: Path, size: int) -> tuple[Vocabulary, dict[str, int]]:
+    ids: dict[str, int] = read_json(folder / "vocabulary.json")
+    if sorted(ids.values()) != list(range(size)):
+        raise SourceError(f"{folder / 'vocabulary.json'}: its ids are not 0 to {size - 1}")
+    special = {END: ids[END]} if END in ids else {}
+    try:
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+        merges = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+        tokens = sorted(ids, key=ids.__getitem__)
+        vocabulary = Vocabulary.from_letters(tokens, merges, special.values(), digits=False)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{folder}: {error}") from None
+    return vocabulary, special
+
+
+def _weights(path: Path, arch: Architecture) -> dict[str, Array]:
+    variables = _variables(path)
+
+    def take(layer: str, number: int = 0) -> Array:
+        name = f"{layer}/vars/{number}"
+        if name not in variables:
+            raise SourceError(f"{path}: the variable layers/{name} is missing; saved by another Keras?")
+        return variables[name]
+
+    weights = {
+        "embedding": take("reversible_embedding"),
+        "positions": take("position_embedding"),
+        "final_norm": take("layer_normalization"),
+        "final_norm.bias": take("layer_normalization", 1),
+    }
+    for n in range(arch.layers):
+        block = "transformer_decoder" + (f"_{n}" if n else "")
+        for ours, theirs in LAYER.items():
+            kernel, bias = take(f"{block}/{theirs}"), take(f"{block}/{theirs}", 1)
+            weights[f"{n}.{ours}.bias"] = bias.reshape(-1)
+            if ours in ("norm1", "norm2"):
+                weights[f"{n}.{ours}"] = kernel
+            else:  # [in, out], either of which may be split into heads
+                inputs = arch.hidden if ours == "down" else arch.width
+                weights[f"{n}.{ours}"] = np.ascontiguousarray(kernel.reshape(inputs, -1).T)
+    return weights
+
+
+def _variables(path: Path) -> dict[str, Array]:
+    """Every variable, float32, by the names of the groups below `layers` without leading underscores."""
+    import h5py
+
+    found: dict[str, Array] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            short = "/".join(part.lstrip("_") for part in name.split("/"))
+            found[short] = np.asarray(item, np.float32)
+
+    try:
+        with h5py.File(path) as file:
+            file["layers"].visititems(visit)
+    except (OSError, KeyError) as error:
+        raise SourceError(f"{path}: not readable as Keras 3 weights: {error}") from None
+    return found

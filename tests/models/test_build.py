@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from app.manifest import read_manifest, verify_file
+from app.operators import list_operators
+from app.text import open_text_model
+from models import build as pipeline
+from models.build import SCHEMES, BuildOptions, build, write_model
+from models.errors import BuildError
+from models.graph import Model
+from models.parameters import scale_queries
+from models.progress import Stages
+from models.reference import Reference
+from tests.tiny import (
+    LLAMA,
+    TOY_VOCABULARY,
+    gguf_fields,
+    gguf_tensors,
+    tiny_checkpoint,
+    write_gguf,
+)
+
+CHECKPOINT = replace(tiny_checkpoint("llama", TOY_VOCABULARY), chat_template="{{ messages }}")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_gguf(tmp_path / "Toy.F32.gguf", gguf_fields(CHECKPOINT), gguf_tensors(CHECKPOINT))
+
+
+@pytest.fixture(autouse=True)
+def _text_ops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wheel is fetched."""
+    monkeypatch.setattr(pipeline, "fetch_wheel", lambda name, folder: folder / f"{name}.whl")
+    monkeypatch.setattr(pipeline, "extract_text_ops", lambda wheel, folder: {"ops.so": "ab" * 32})
+
+
+def options(source: Path, **changes: Any) -> BuildOptions:
+    output = source.parent / "out" / "toy.tflite"
+    small = BuildOptions(source, output, 128, serving_window=40, serving_tokens=24, quality_tokens=0)
+    return replace(small, **changes)
+
+
+def stages() -> Stages:
+    return Stages(4, Console(quiet=True))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_the_manifest_says_what_was_built(source: Path) -> None:
+    manifest = build(options(source), stages())
+    content = (source.parent / "out" / "toy.tflite").read_bytes()
+    expected = {
+        "format": 1,
+        "id": "toy",
+        "file": "toy.tflite",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "source": f"Toy.F32.gguf sha256:{hashlib.sha256(source.read_bytes()).hexdigest()}",
+        "licence": "apache-2.0",
+        "quantization": "dynamic",
+        "target": "litert",
+        "architecture": "llama",
+        "parameters": sum(weight.size for weight in CHECKPOINT.weights.values()),
+        "sequence_length": 128,
+        "default_window": 64,
+        "vocabulary_size": 261,
+        "layers": 2,
+        "heads": 4,
+        "kv_heads": 2,
+        "head_size": 16,
+        "end_ids": (0, 260),
+        "chat_template": "{{ messages }}",
+        "special_tokens": {"<|endoftext|>": 0, "<|im_end|>": 260},
+        "custom_ops": ("TFText>ByteSplitWithOffsets", "TFText>NgramsStringJoin"),
+        "text_ops": {"ops.so": "ab" * 32},
+        "quality": {},
+    }
+    found = manifest.model_dump()
+    assert {name: found[name] for name in expected} == expected
+    assert found.keys() - expected.keys() == {"signatures", "tools"}
+    assert set(manifest.signatures) == {
+        "decode",
+        "prefill",
+        "extend",
+        "tokenize",
+        "detokenize",
+        "serving_default",
+    }
+    assert manifest.tools["tensorflow-text"] == "2.21.1"
+    assert all(
+        manifest.tools[tool] == version(tool) for tool in ("ai-edge-litert", "flatbuffers", "gguf", "numpy")
+    )
+
+
+def test_the_manifest_is_beside_the_file_and_fits_it(source: Path) -> None:
+    manifest = build(options(source), stages())
+    path = source.parent / "out" / "toy.tflite"
+    assert names(path.parent) == ["toy.manifest.json", "toy.tflite"]
+    assert read_manifest(path) == manifest
+    verify_file(path, manifest)
+
+
+def test_the_manifests_signatures_are_those_of_the_file(source: Path, text_ops: Path) -> None:
+    manifest = build(options(source), stages())
+    model = open_text_model(source.parent / "out" / "toy.tflite", text_ops, "litert")
+    assert manifest.signatures == model.signatures()
+
+
+def test_two_builds_give_one_file(source: Path) -> None:
+    first = build(options(source), stages())
+    second = build(options(source, output=source.parent / "again" / "toy.tflite"), stages())
+    assert first == second
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic"])
+@pytest.mark.parametrize("target", ["litert", "tflite-runtime"])
+def test_a_file_has_builtin_and_tf_text_operators_only(source: Path, quantize: Any, target: Any) -> None:
+    manifest = build(options(source, quantize=quantize, target=target), stages())
+    assert (manifest.quantization, manifest.target) == (quantize, target)
+    custom = {operator.name for operator in list_operators(options(source).output) if operator.custom}
+    assert custom == set(manifest.custom_ops)
+    assert all(name.startswith("TFText>") for name in custom)
+
+
+def test_smaller_formats_make_smaller_files(source: Path) -> None:
+    sizes = [build(options(source, quantize=q), stages()).bytes for q in ("none", "float16", "dynamic")]
+    parameters = sum(weight.size for weight in CHECKPOINT.weights.values())
+    assert sizes[0] - sizes[1] == pytest.approx(2 * parameters, rel=0.05)
+    assert sizes[2] < sizes[1]
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic"])
+def test_every_target_has_a_number_format(quantize: Any) -> None:
+    assert SCHEMES[quantize, "litert"].dtype == SCHEMES[quantize, "tflite-runtime"].dtype
+
+
+def test_every_stage_is_shown(source: Path) -> None:
+    shown = io.StringIO()
+    build(options(source, quantize="none"), Stages(4, Console(file=shown)))
+    assert [line.split(" (")[0] for line in shown.getvalue().splitlines()] == [
+        "[ 25 %] Fetch the custom operators",
+        "[ 50 %] Read the weights",
+        "[ 75 %] Write the graphs",
+        "[100 %] Save the file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sequence_length": 1}, "--sequence-length 1: the checkpoint permits 2 to 512"),
+        ({"sequence_length": 513}, "--sequence-length 513: the checkpoint permits 2 to 512"),
+        (
+            {"serving_window": 0, "serving_tokens": 64},
+            "serving_default: window and tokens must be at least 1",
+        ),
+        (
+            {"serving_window": 64, "serving_tokens": 0},
+            "serving_default: window and tokens must be at least 1",
+        ),
+        (
+            {"serving_window": -64, "serving_tokens": 128},
+            "serving_default: window and tokens must be at least 1",
+        ),
+        ({"serving_tokens": 25}, "serving_default: window and tokens together must be a multiple of 64"),
+        (
+            {"serving_window": 150, "serving_tokens": 42},
+            "serving_default: window and tokens together exceed the sequence length 128",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_in_one_line(
+    source: Path, change: dict[str, int], reason: str
+) -> None:
+    with pytest.raises(BuildError) as caught:
+        build(options(source, **change), stages())
+    assert str(caught.value) == reason
+    assert names(source.parent / "out") == []
+
+
+@pytest.mark.parametrize("change", [{"kv_heads": 3}, {"head_size": 15}])
+def test_heads_that_do_not_divide_evenly_are_refused(source: Path, change: dict[str, int]) -> None:
+    arch = replace(CHECKPOINT.architecture, **change)  # type: ignore[arg-type]
+    with pytest.raises(BuildError, match="do not divide evenly"):
+        write_model(replace(CHECKPOINT, architecture=arch), options(source))
+
+
+def test_a_checkpoint_without_a_token_that_ends_a_text_is_refused(source: Path) -> None:
+    with pytest.raises(BuildError, match="tiny-llama: the vocabulary has no token that ends a text"):
+        write_model(replace(CHECKPOINT, end_ids=()), options(source))
+
+
+@pytest.mark.parametrize("stage", ["pack", "save"])
+def test_an_interrupted_build_leaves_nothing_under_the_final_names(
+    source: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    if stage == "pack":
+        monkeypatch.setattr(Model, "pack", interrupt)
+    else:
+        monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build(options(source), stages())
+    assert [name for name in names(source.parent / "out") if not name.startswith(".")] == []
+
+
+def test_a_missing_checkpoint_is_refused(source: Path) -> None:
+    with pytest.raises(BuildError, match=r"none\.gguf: not found"):
+        build(options(source.with_name("none.gguf")), stages())
+
+
+def test_without_a_source_the_default_weights_are_built(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def default(folder: Path) -> Any:
+        asked.append(folder)
+        return CHECKPOINT
+
+    monkeypatch.setattr(pipeline, "default_checkpoint", default)
+    assert build(replace(options(source), source=None), stages()).id == "tiny-llama"
+    assert asked == [source.parent / "out" / "downloads"]
+
+
+def test_attentions_scale_is_in_the_query_rows() -> None:
+    weights = tiny_checkpoint("gpt2", TOY_VOCABULARY).weights
+    scaled = scale_queries(weights, LLAMA)
+    changed = {name for name in weights if not np.array_equal(scaled[name], weights[name])}
+    assert changed == {"0.q", "0.q.bias", "1.q", "1.q.bias"}
+    assert np.array_equal(scaled["1.q"], weights["1.q"] / 4)
+
+
+def test_the_built_file_completes_as_its_source_does(source: Path, text_ops: Path) -> None:
+    build(options(source, quantize="none"), stages())
+    model = open_text_model(options(source).output, text_ops, "litert")
+    ids = model.tokenize("the other")
+    assert [TOY_VOCABULARY.tokens[i] for i in ids] == [b"the", b" ", b"o", b"the", b"r"]
+    greedy = Reference(CHECKPOINT).greedy(ids, 24, CHECKPOINT.end_ids)
+    assert model.complete("the other") == (b"the other" + model.detokenize(greedy)).decode(errors="replace")

@@ -1,0 +1,160 @@
+"""The decoder's three signatures on the plain interpreter, for every feature of the two families."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from app.engine.runner import decode_mask, extend_inputs, prefill_inputs
+from app.engine.shape import LANES, ModelShape
+from models.architecture import Architecture, Checkpoint
+from models.build import SCHEMES, Quantization
+from models.decoder import Decoder
+from models.graph import Array, Model
+from models.layers import Layers
+from models.parameters import Parameters, scale_queries
+from models.quantize import Scheme
+from models.reference import Reference
+from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
+
+TEXT = np.random.Generator(np.random.PCG64(1)).integers(1, 260, 40).tolist()
+LENGTH = 128
+
+VARIANTS: dict[str, Architecture] = {
+    "llama": LLAMA,
+    "gpt2": GPT2,
+    "one head for all": replace(LLAMA, kv_heads=1),
+    "a head for each": replace(LLAMA, kv_heads=4),
+    "heads wider than the model": replace(LLAMA, heads=3, kv_heads=3, head_size=32),
+    "another rotary base": replace(LLAMA, rope_base=500_000.0, norm_epsilon=1e-6),
+    "biases with rotary positions": replace(GPT2, positions="rope", rope_base=10_000.0, kv_heads=2),
+    "one layer": replace(LLAMA, layers=1),
+}
+
+
+def checkpoint_of(arch: Architecture, *, tied: bool = True) -> Checkpoint:
+    arch = replace(arch, vocabulary=len(TOY_VOCABULARY.tokens))
+    weights = random_weights(arch, seed=1)
+    if not tied:
+        weights["head"] = random_weights(arch, seed=2)["embedding"]
+    return replace(tiny_checkpoint("llama", TOY_VOCABULARY), architecture=arch, weights=weights)
+
+
+class Calls:
+    """A decoder alone in a file."""
+
+    def __init__(self, checkpoint: Checkpoint, scheme: Scheme) -> None:
+        arch = checkpoint.architecture
+        self.shape = ModelShape(
+            arch.layers, arch.kv_heads, arch.group, arch.head_size, arch.vocabulary, LENGTH
+        )
+        model = Model("decoder")
+        parameters = Parameters(scale_queries(checkpoint.weights, arch), scheme)
+        decoder = Decoder(model, Layers(arch, parameters, LENGTH))
+        decoder.write_decode()
+        decoder.write_prefill()
+        decoder.write_extend()
+        interpreter = Interpreter(model_content=bytes(model.pack()))
+        self.runners = {
+            name: interpreter.get_signature_runner(name) for name in ("decode", "prefill", "extend")
+        }
+
+    def prefill(self, tokens: Sequence[int], past: tuple[Array, Array] | None = None) -> dict[str, Array]:
+        """Outputs for tokens after a past [L, P, KV, HD]."""
+        s, count = self.shape, len(tokens)
+        start = 0 if past is None else past[0].shape[1]
+        small = prefill_inputs(s, start, count)
+        empty = np.zeros((s.layers, LANES, s.kv_heads, s.head_size), np.float32)
+        found: dict[str, Array] = self.runners["prefill"](
+            tokens=np.array(tokens, np.int32),
+            positions=small.positions,
+            rows=np.arange(count, dtype=np.int32),
+            mask=small.mask,
+            zeros=small.zeros,
+            **caches(*(past or (empty, empty))),
+        )
+        return found
+
+    def decode(self, token: int, past: tuple[Array, Array]) -> dict[str, Array]:
+        position = past[0].shape[1]
+        mask = np.zeros((1, 1, 1, LENGTH), np.float32)
+        decode_mask(mask, [position])
+        found: dict[str, Array] = self.runners["decode"](
+            tokens=np.array([token], np.int32),
+            positions=np.array([position], np.int32),
+            mask=mask,
+            **caches(*(padded(part)[:, None] for part in past)),
+        )
+        return found
+
+    def extend(self, tokens: Sequence[int], past: tuple[Array, Array]) -> dict[str, Array]:
+        inputs = extend_inputs(self.shape, past[0].shape[1], len(tokens), LENGTH)
+        found: dict[str, Array] = self.runners["extend"](
+            tokens=np.array(tokens, np.int32),
+            positions=inputs.positions,
+            place=inputs.place,
+            mask=inputs.mask,
+            **caches(*map(padded, past)),
+        )
+        return found
+
+
+def caches(keys: Array, values: Array) -> dict[str, Any]:
+    layers = range(len(keys))
+    return {f"key_{n}": keys[n] for n in layers} | {f"value_{n}": values[n] for n in layers}
+
+
+def padded(part: Array) -> Array:
+    """[L, P, KV, HD] as the decode cache has it: [L, KV, S, HD]."""
+    room = [(0, 0), (0, 0), (0, LENGTH - part.shape[1]), (0, 0)]
+    cache: Array = np.pad(part.transpose(0, 2, 1, 3), room)
+    return cache
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_all_signatures_give_the_logits_of_the_reference(name: str, tied: bool) -> None:
+    checkpoint = checkpoint_of(VARIANTS[name], tied=tied)
+    calls = Calls(checkpoint, Scheme("float32", "float32"))
+    expected = Reference(checkpoint).extend(TEXT)
+
+    def is_right(found: Array, start: int) -> bool:
+        wanted = expected[start : start + len(found)]
+        return found.shape == wanted.shape and np.abs(found - wanted).max() < 1e-4
+
+    first = calls.prefill(TEXT[:20])
+    past = (first["keys"], first["values"])
+    assert is_right(first["logits"], 0)
+    assert is_right(calls.prefill(TEXT[20:], past)["logits"], 20)
+    assert is_right(calls.decode(TEXT[20], past)["logits"], 20)
+    assert is_right(calls.extend(TEXT[20:28], past)["logits"], 20)
+
+
+@pytest.mark.parametrize("quantization", ["float16", "dynamic"])
+@pytest.mark.parametrize("arch", [LLAMA, GPT2], ids=["llama", "gpt2"])
+def test_smaller_formats_stay_near_the_reference_on_their_own_weights(
+    arch: Architecture, quantization: Quantization
+) -> None:
+    checkpoint, scheme = checkpoint_of(arch), SCHEMES[quantization, "litert"]
+    weights = {
+        name: weight if weight.ndim == 1 or name == "positions" else stored(weight, scheme)
+        for name, weight in checkpoint.weights.items()
+    }
+    expected = Reference(replace(checkpoint, weights=weights)).extend(TEXT)
+    found = Calls(checkpoint, scheme).prefill(TEXT)["logits"]
+    error = np.sqrt(((found - expected) ** 2).mean() / (expected**2).mean())
+    assert error < (0.01 if quantization == "float16" else 0.1)
+
+
+def test_a_key_and_a_value_leave_the_call_for_every_layer_token_and_head() -> None:
+    calls = Calls(checkpoint_of(LLAMA), Scheme("float32", "float32"))
+    found = calls.prefill(TEXT[:5])
+    assert found["keys"].shape == found["values"].shape == (2, 5, 2, 16)
+    past = (found["keys"], found["values"])
+    assert calls.decode(7, past)["keys"].shape == (2, 1, 2, 16)
+    assert calls.extend([7, 8, 9], past)["values"].shape == (2, 3, 2, 16)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.graph import Array
+from models.quantize import LEVELS, Dtype, Rounding, quantize_matrix
+
+
+def matrix(numbers: int, rows: int, columns: int) -> Array:
+    rng = np.random.Generator(np.random.PCG64(numbers))
+    spread = np.exp(3 * rng.standard_normal((rows, 1), np.float32))
+    weight: Array = rng.standard_normal((rows, columns), np.float32) * spread
+    return weight
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([("int8", 127), ("int4", 7)]),
+)
+def test_every_value_is_the_nearest_level_and_the_largest_is_kept(
+    numbers: int,
+    rows: int,
+    columns: int,
+    format_: tuple[Literal["int8", "int4"], int],
+) -> None:
+    weight, (dtype, levels) = matrix(numbers, rows, columns), format_
+    found = quantize_matrix("w", weight, dtype)
+    assert (found.key, found.dtype) == ("w", dtype)
+    assert (found.values.dtype.name, found.values.shape) == ("int8", weight.shape)
+    assert found.scales.dtype == np.float32
+    assert found.scales.shape == (rows,)
+    assert (np.abs(found.values).max(1) == levels).all()
+    error = np.abs(found.values * found.scales[:, None] - weight)
+    assert (error <= found.scales[:, None] * (0.5 + 1e-4)).all()
+
+
+def test_scales_per_channel_are_the_rows_own() -> None:
+    weight = np.array([[127, -1], [0.5, -1.27]], np.float32)
+    found = quantize_matrix("w", weight, "int8")
+    assert found.scales.tolist() == pytest.approx([1.0, 0.01])
+    assert found.values.tolist() == [[127, -1], [50, -127]]
+
+
+def test_a_row_of_zeros_stays_one() -> None:
+    found = quantize_matrix("w", np.zeros((2, 3), np.float32), "int8")
+    assert not found.values.any()
+    assert np.isfinite(found.scales).all()
+    assert (found.scales > 0).all()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from(["int8", "int4"]))
+def test_inputs_that_tell_nothing_are_rounded_to_nearest(numbers: int, columns: int, dtype: Dtype) -> None:
+    weight = matrix(numbers, 5, columns)
+    found = Rounding.of(np.eye(columns, dtype=np.float32)).quantize("w", weight, dtype)
+    nearest = quantize_matrix("w", weight, dtype)
+    assert np.array_equal(found.values, nearest.values)
+    assert np.array_equal(found.scales, nearest.scales)
+    assert (found.key, found.dtype) == ("w", dtype)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+@pytest.mark.parametrize("columns", [31, 300])
+def test_products_with_the_inputs_that_were_seen_change_less(dtype: Dtype, columns: int) -> None:
+    rng = np.random.Generator(np.random.PCG64(columns))
+    inputs = rng.standard_normal((2000, 8), np.float32) @ rng.standard_normal((8, columns), np.float32)
+    inputs += 0.1 * rng.standard_normal(inputs.shape, np.float32)
+    weight = matrix(1, 20, columns)
+    compensated = Rounding.of(inputs.T @ inputs).quantize("w", weight, dtype)
+    errors = [
+        np.square(inputs @ (found.values * found.scales[:, None] - weight).T).sum(0)
+        for found in (compensated, quantize_matrix("w", weight, dtype))
+    ]
+    assert errors[0].sum() < 0.5 * errors[1].sum()
+    assert (errors[0] < errors[1]).mean() >= 0.9
+    assert np.abs(compensated.values).max() <= LEVELS[dtype]

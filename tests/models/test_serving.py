@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import InterpreterWithCustomOps
+
+from app.engine.local import complete_greedily
+from app.manifest import SignatureSpec, TensorSpec
+from app.text import TextModel, open_text_model, text_op_registerers
+from models.reference import Reference
+from tests.conftest import Runtime
+from tests.tiny import TinyModel, build_tiny, tiny_checkpoint
+
+WINDOW, TOKENS = 40, 24
+PROMPTS = [
+    "The quick brown fox",
+    "x",
+    "  Zwölf Boxkämpfer\n\tjagen Viktor 😀",
+    "1234567890",
+    " the" * (WINDOW - 1),
+    " the" * WINDOW,
+    " the" * WINDOW + " quick brown fox",
+    "long " * 2000,
+]
+
+
+class Served:
+    """A tiny model behind its text signatures."""
+
+    def __init__(self, model: TinyModel, text_ops: Path, runtime: Runtime) -> None:
+        self.model = model
+        self.text: TextModel = open_text_model(model.path, text_ops, runtime)
+
+    def expected(self, prompt: str, ids: Sequence[int]) -> bytes:
+        return prompt.encode() + self.text.detokenize(ids)
+
+    def engine(self, prompt: str) -> list[int]:
+        """What the engine generates behind the window."""
+        ids = self.text.tokenize(prompt)[-WINDOW:] or [self.model.manifest.end_ids[0]]
+        (found,) = complete_greedily(self.model.path, self.model.manifest, [ids], TOKENS)
+        return found
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def family(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def served(tiny: Callable[..., TinyModel], family: str, runtime: Runtime, text_ops: Path) -> Served:
+    return Served(tiny(family, "none", runtime), text_ops, runtime)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=range(len(PROMPTS)))
+def test_the_prompt_comes_back_with_the_engines_greedy_tokens_behind_it(served: Served, prompt: str) -> None:
+    ids = served.engine(prompt)
+    assert len(ids) == TOKENS
+    assert served.text.complete(prompt) == served.expected(prompt, ids).decode(errors="replace")
+
+
+def test_an_empty_prompt_stands_for_the_token_that_ends_a_text(served: Served) -> None:
+    reference = Reference(served.model.checkpoint)
+    ids = reference.greedy([served.model.manifest.end_ids[0]], TOKENS, served.model.manifest.end_ids)
+    assert served.text.complete("") == served.expected("", ids).decode(errors="replace")
+
+
+def test_one_call_leaves_nothing_behind_for_the_next(served: Served) -> None:
+    first = served.text.complete(PROMPTS[0])
+    served.text.complete(PROMPTS[2])
+    assert served.text.complete(PROMPTS[0]) == first
+
+
+def test_an_int8_file_generates_the_engines_tokens(
+    tiny: Callable[..., TinyModel], family: str, text_ops: Path
+) -> None:
+    served = Served(tiny(family, "dynamic"), text_ops, "litert")
+    found = [served.text.complete(prompt) for prompt in PROMPTS[:4]]
+    wanted = [served.expected(p, served.engine(p)).decode(errors="replace") for p in PROMPTS[:4]]
+    # other kernels than the engine's: an activation may be rounded to its other neighbour
+    assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 10])
+def test_a_token_that_ends_the_text_ends_it_and_is_not_shown(
+    tiny_model: TinyModel, text_ops: Path, tmp_path: Path, place: int
+) -> None:
+    whole = Served(tiny_model, text_ops, "litert")
+    ids = whole.engine(PROMPTS[0])
+    end = ids[place]
+    assert ids.index(end) == place
+    checkpoint = replace(tiny_model.checkpoint, end_ids=(0, end))
+    short = Served(build_tiny(tmp_path, checkpoint, text_ops), text_ops, "litert")
+    assert short.text.complete(PROMPTS[0]) == whole.expected(PROMPTS[0], ids[:place]).decode(errors="replace")
+
+
+def test_bytes_that_are_no_text_come_back_as_they_are(tiny_model: TinyModel, text_ops: Path) -> None:
+    interpreter = InterpreterWithCustomOps(
+        model_path=str(tiny_model.path), custom_op_registerers=text_op_registerers(text_ops)
+    )
+    prompt = b"a\xff\0b\xe2\x82"
+    runner = interpreter.get_signature_runner("serving_default")
+    (found,) = runner(prompt=np.array([prompt], dtype=object))["output_0"]
+    assert found.startswith(prompt)
+    assert len(found) > len(prompt)
+
+
+def test_a_prompt_is_bounded_by_the_join_and_the_next_call_works(served: Served) -> None:
+    longest = 127 * 128 - 1 - TOKENS
+    assert len(served.text.complete("a" * longest)) > longest
+    with pytest.raises(RuntimeError):
+        served.text.complete("a" * (longest + TOKENS + 1))
+    assert served.text.complete("x").startswith("x")
+
+
+def test_the_signature_takes_and_gives_one_string(served: Served) -> None:
+    text = TensorSpec(shape=(1,), dtype="string")
+    signature = SignatureSpec(inputs={"prompt": text}, outputs={"output_0": text})
+    assert served.text.signatures()["serving_default"] == signature
+    assert served.model.manifest.signatures["serving_default"] == signature
+
+
+def test_a_window_of_another_length_is_what_is_kept(
+    smollm2_vocabulary: Any, text_ops: Path, tmp_path: Path
+) -> None:
+    checkpoint = tiny_checkpoint("llama", smollm2_vocabulary)
+    model = build_tiny(tmp_path, checkpoint, text_ops, serving_window=8, serving_tokens=120)
+    served = Served(model, text_ops, "litert")
+    ids = served.text.tokenize(PROMPTS[-2])[-8:]
+    expected = Reference(checkpoint).greedy(ids, 120, checkpoint.end_ids)
+    found = served.text.complete(PROMPTS[-2])
+    assert found == served.expected(PROMPTS[-2], expected).decode(errors="replace")
