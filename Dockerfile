@@ -35,7 +35,7 @@ COPY locks/serve.txt /build/
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile --requirement /build/serve.txt
 WORKDIR /opt/venv/lib/python3.11/site-packages
-# Drivers of accelerators, tests and debug information are 70 of these 200 MB.
+# Drivers of accelerators, tests and debug information are 80 of these 200 MB.
 RUN rm -r ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors \
     && find . -depth -type d -name tests -exec rm -r {} + \
     && find . -name '*.so*' -exec strip --strip-debug {} +
@@ -66,7 +66,7 @@ FROM ${BASE}
 ARG SOURCE_DATE_EPOCH=0
 # A server installs nothing.
 WORKDIR /usr/local/lib/python3.11
-RUN rm -rf site-packages/* ensurepip /usr/local/bin/pip* \
+RUN rm -rf site-packages/* ensurepip /usr/local/bin/pip* /usr/local/bin/wheel \
     && touch --date="@${SOURCE_DATE_EPOCH}" . site-packages /usr/local/bin
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=service /srv/model /srv/model

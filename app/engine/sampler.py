@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def _weights(logits: Floats, largest: float, temperature: float) -> npt.NDArray[
     return weights
 
 
-def _largest(weights: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
+def _largest(weights: npt.NDArray[np.floating[Any]], count: int) -> npt.NDArray[np.intp]:
     """Indices, ascending, of the `count` largest; of equals the first."""
     threshold = np.partition(weights, len(weights) - count)[len(weights) - count]
     above = np.flatnonzero(weights > threshold)
@@ -114,7 +115,7 @@ def logprob(logits: Floats, token: int, top: int) -> Logprob:
     """Logprobs of the chosen token and of the `top` likeliest, from logits [V]."""
     largest = float(logits.max())
     normalizer = largest + float(np.log(np.exp(logits - np.float32(largest)).sum(dtype=float)))
-    best = np.argpartition(-logits, top)[:top]
-    best = best[np.lexsort((best, -logits[best]))]  # of equals the lower id first
+    best = _largest(logits, top) if top else np.array([], np.intp)
+    best = best[np.argsort(-logits[best], kind="stable")]
     ranked = tuple((int(i), float(logits[i]) - normalizer) for i in best)
     return Logprob(float(logits[token]) - normalizer, ranked)

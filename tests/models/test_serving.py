@@ -36,12 +36,12 @@ class Served:
         self.model = model
         self.text: TextModel = open_text_model(model.path, text_ops, runtime)
 
-    def expected(self, prompt: str, ids: Sequence[int]) -> bytes:
-        return prompt.encode() + self.text.detokenize(ids)
+    def shown(self, prompt: str, ids: Sequence[int]) -> str:
+        return (prompt.encode() + self.text.detokenize(ids)).decode(errors="replace")
 
     def engine(self, prompt: str) -> list[int]:
         """What the engine generates behind the window."""
-        ids = self.text.tokenize(prompt)[-WINDOW:] or [self.model.manifest.end_ids[0]]
+        ids = self.text.tokenize(prompt)[-WINDOW:]
         (found,) = complete_greedily(self.model.path, self.model.manifest, [ids], TOKENS)
         return found
 
@@ -60,13 +60,13 @@ def served(tiny: Callable[..., TinyModel], family: str, runtime: Runtime, text_o
 def test_the_prompt_comes_back_with_the_engines_greedy_tokens_behind_it(served: Served, prompt: str) -> None:
     ids = served.engine(prompt)
     assert len(ids) == TOKENS
-    assert served.text.complete(prompt) == served.expected(prompt, ids).decode(errors="replace")
+    assert served.text.complete(prompt) == served.shown(prompt, ids)
 
 
 def test_an_empty_prompt_stands_for_the_token_that_ends_a_text(served: Served) -> None:
     reference = Reference(served.model.checkpoint)
     ids = reference.greedy([served.model.manifest.end_ids[0]], TOKENS, served.model.manifest.end_ids)
-    assert served.text.complete("") == served.expected("", ids).decode(errors="replace")
+    assert served.text.complete("") == served.shown("", ids)
 
 
 def test_one_call_leaves_nothing_behind_for_the_next(served: Served) -> None:
@@ -75,14 +75,16 @@ def test_one_call_leaves_nothing_behind_for_the_next(served: Served) -> None:
     assert served.text.complete(PROMPTS[0]) == first
 
 
-def test_an_int8_file_generates_the_engines_tokens(
+def test_an_int8_file_generates_much_the_same_tokens_as_the_engine(
     tiny: Callable[..., TinyModel], family: str, text_ops: Path
 ) -> None:
+    """Other kernels than the engine's: an activation may be rounded to its other neighbour."""
     served = Served(tiny(family, "dynamic"), text_ops, "litert")
-    found = [served.text.complete(prompt) for prompt in PROMPTS[:4]]
-    wanted = [served.expected(p, served.engine(p)).decode(errors="replace") for p in PROMPTS[:4]]
-    # other kernels than the engine's: an activation may be rounded to its other neighbour
-    assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= 2
+    equal = 0
+    for prompt in PROMPTS:
+        found, ids = served.text.complete(prompt), served.engine(prompt)
+        equal += max(n for n in range(TOKENS + 1) if found.startswith(served.shown(prompt, ids[:n])))
+    assert equal > 0.5 * TOKENS * len(PROMPTS)
 
 
 @pytest.mark.parametrize("place", [0, 1, 10])
@@ -95,7 +97,7 @@ def test_a_token_that_ends_the_text_ends_it_and_is_not_shown(
     assert ids.index(end) == place
     checkpoint = replace(tiny_model.checkpoint, end_ids=(0, end))
     short = Served(build_tiny(tmp_path, checkpoint, text_ops), text_ops, "litert")
-    assert short.text.complete(PROMPTS[0]) == whole.expected(PROMPTS[0], ids[:place]).decode(errors="replace")
+    assert short.text.complete(PROMPTS[0]) == whole.shown(PROMPTS[0], ids[:place])
 
 
 def test_bytes_that_are_no_text_come_back_as_they_are(tiny_model: TinyModel, text_ops: Path) -> None:
@@ -133,4 +135,4 @@ def test_a_window_of_another_length_is_what_is_kept(
     ids = served.text.tokenize(PROMPTS[-2])[-8:]
     expected = Reference(checkpoint).greedy(ids, 120, checkpoint.end_ids)
     found = served.text.complete(PROMPTS[-2])
-    assert found == served.expected(PROMPTS[-2], expected).decode(errors="replace")
+    assert found == served.shown(PROMPTS[-2], expected)

@@ -34,7 +34,6 @@ def test_a_token_that_ends_the_text_ends_it(tiny_model: TinyModel) -> None:
     assert complete_greedily(tiny_model.path, manifest, [[5]], 20) == [tokens[: tokens.index(end)]]
 
 
-@pytest.mark.xfail(reason="a scheduler with nothing but a refusal to report is not busy")
 def test_a_prompt_that_does_not_fit_fails(tiny_model: TinyModel) -> None:
     with pytest.raises(EngineFailedError, match="270 tokens do not fit 256"):
         complete_greedily(tiny_model.path, tiny_model.manifest, [[1] * 250], 20)

@@ -171,7 +171,7 @@ class Deaf(Channel):
     """An end that asks for tokens and is gone when they come."""
 
     def __init__(self, config: EngineConfig) -> None:
-        self.questions = [[config], [Submit(1, Generation((5,), max_tokens=200))]]
+        self.questions: list[list[Any]] = [[config], [Submit(1, Generation((5,), max_tokens=200))]]
 
     def receive(self, timeout: float) -> list[Any]:
         return self.questions.pop(0) if self.questions else []
