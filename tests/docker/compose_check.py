@@ -12,7 +12,7 @@ import pytest
 
 from tests.docker.containers import docker, inspect
 from tests.docker.files import ROOT, alert_queries, board, board_queries, compose_services
-from tests.docker.traffic import answers, free_port, print_answers, query, send_traffic, wait_until
+from tests.docker.traffic import answers, free_port, print_answers, send_traffic, wait_for_data, wait_until
 
 PROJECT = "autocomplete-check"
 
@@ -46,7 +46,7 @@ def stack() -> Iterator[Stack]:
             stack.compose("up", "--detach", "--no-build", *images)
             wait_until(lambda: answers(f"{stack.urls['autocomplete']}/readyz"), 60)
             wait_until(lambda: answers(f"{stack.prometheus}/-/ready"), 60)
-            wait_until(lambda: bool(query(stack.prometheus, "autocomplete_ready == 1")), 60)
+            wait_for_data(stack.prometheus, "autocomplete_ready == 1")
             send_traffic(stack.urls["autocomplete"], stack.prometheus)
             yield stack
         finally:
@@ -89,7 +89,7 @@ def test_every_container_is_hardened_and_published_here_alone(stack: Stack) -> N
 def test_prometheus_answers_what_board_and_alerts_ask(stack: Stack) -> None:
     queries = board_queries() | alert_queries()
     for expression in queries.values():
-        wait_until(lambda asked=expression: bool(query(stack.prometheus, asked)), 30)  # type: ignore[misc]
+        wait_for_data(stack.prometheus, expression)
     print_answers(stack.prometheus, queries)
 
 
@@ -108,9 +108,6 @@ def test_a_stopped_service_raises_the_alarm_and_comes_back(stack: Stack) -> None
     (container,) = stack.compose("ps", "--quiet", "autocomplete").split()
     stack.compose("stop", "autocomplete")
     assert inspect(container)["State"]["ExitCode"] == 0
-    alarm = 'ALERTS{alertname="AutocompleteDown", alertstate="pending"}'
-    wait_until(lambda: bool(query(stack.prometheus, alarm)), 60)
+    wait_for_data(stack.prometheus, 'ALERTS{alertname="AutocompleteDown", alertstate="pending"}')
     stack.compose("start", "autocomplete")
-    wait_until(
-        lambda: bool(query(stack.prometheus, 'up{job="autocomplete"} == 1 and autocomplete_ready == 1')), 60
-    )
+    wait_for_data(stack.prometheus, 'up{job="autocomplete"} == 1 and autocomplete_ready == 1')

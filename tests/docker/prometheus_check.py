@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from tests.docker.files import ROOT, alert_queries, board_queries, rules
-from tests.docker.traffic import answers, free_port, print_answers, program, query, send_traffic, wait_until
+from tests.docker.traffic import (
+    answers,
+    free_port,
+    print_answers,
+    program,
+    send_traffic,
+    wait_for_data,
+    wait_until,
+)
 
 RULES = ROOT / "docker/prometheus"
 
@@ -44,7 +52,7 @@ def prometheus(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     with program([*command, f"--web.listen-address={address}"], folder / "log", **os.environ):
         wait_until(lambda: answers(f"http://{address}/-/ready"), 30)
-        wait_until(lambda: bool(query(f"http://{address}", "autocomplete_ready == 1")), 30)
+        wait_for_data(f"http://{address}", "autocomplete_ready == 1")
         send_traffic(service, f"http://{address}")
         yield f"http://{address}"
 
@@ -58,12 +66,12 @@ def test_promtool_accepts(command: list[str]) -> None:
 
 @pytest.mark.parametrize("name", board_queries())
 def test_the_board_shows_data(prometheus: str, name: str) -> None:
-    wait_until(lambda: bool(query(prometheus, board_queries()[name])), 20)
+    wait_for_data(prometheus, board_queries()[name])
 
 
 @pytest.mark.parametrize("name", alert_queries())
 def test_the_alert_has_something_to_compare(prometheus: str, name: str) -> None:
-    wait_until(lambda: bool(query(prometheus, alert_queries()[name])), 20)
+    wait_for_data(prometheus, alert_queries()[name])
 
 
 def test_every_rule_is_evaluated_without_an_error(prometheus: str) -> None:

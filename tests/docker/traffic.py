@@ -62,7 +62,7 @@ def complete(url: str, prompt: str = PROMPT, **fields: object) -> httpx.Response
 def send_traffic(url: str, prometheus: str) -> None:
     """A little of everything that the board shows, twice: only what Prometheus knows already can grow."""
     _send(url)
-    wait_until(lambda: bool(query(prometheus, 'autocomplete_requests_total{status="422"}')), 60)
+    wait_for_data(prometheus, 'autocomplete_requests_total{status="422"}')
     _send(url)
 
 
@@ -80,6 +80,10 @@ def query(prometheus: str, expression: str) -> list[dict[str, Any]]:
     answer = get(f"{prometheus}/api/v1/query", params={"query": expression}, timeout=10).json()
     assert answer["status"] == "success", answer
     return [series for series in answer["data"]["result"] if series["value"][1] != "NaN"]
+
+
+def wait_for_data(prometheus: str, expression: str) -> None:
+    wait_until(lambda: bool(query(prometheus, expression)), 60)
 
 
 def print_answers(prometheus: str, queries: dict[str, str]) -> None:
