@@ -7,7 +7,7 @@ MANIFEST := $(MODEL:.tflite=.manifest.json)
 COMPILE := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test lint format bench bench-quick profile lock clean
+.PHONY: serve build verify test test-browser lint format bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -20,7 +20,10 @@ verify: $(MANIFEST)  ## compare the model file with its source
 	$(BIN)/python -m models verify $(MODEL)
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest --ignore tests/browser --cov --cov-report=term-missing:skip-covered
+
+test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
+	$(BIN)/pytest tests/browser
 
 lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .

@@ -16,8 +16,8 @@ from app.chat import ChatTemplate
 from app.completion import Completer
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
+from app.engine.local import model_shape
 from app.engine.protocol import Engine
-from app.engine.shape import ModelShape
 from app.guard.files import GuardFiles
 from app.guard.guard import Guard
 from app.guard.thresholds import Thresholds
@@ -100,14 +100,7 @@ def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
         model=settings.model,
         digest=manifest.sha256,
         runtime=resolve_runtime(settings.runtime),
-        shape=ModelShape(
-            layers=manifest.layers,
-            kv_heads=manifest.kv_heads,
-            group=manifest.heads // manifest.kv_heads,
-            head_size=manifest.head_size,
-            vocabulary=manifest.vocabulary_size,
-            sequence_length=manifest.sequence_length,
-        ),
+        shape=model_shape(manifest),
         threads=max(1, cores // settings.workers),
         slots=settings.slots,
         prefill_chunk=settings.prefill_chunk,

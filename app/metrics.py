@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -10,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from app.engine.messages import Stats
 from app.job import Outcome
 from app.manifest import Manifest
+from app.memory import resident_bytes
 
 NAMESPACE = "autocomplete"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -70,6 +72,14 @@ class Metrics:
         self.guard_hits = self._counter("guard_hits", "Texts the guard found something in", "stage", "action")
         self.guard_retries = self._counter("guard_retries", "Fresh samples after a rejected one")
         self.ready = self._gauge("ready", "1 when a real completion has run and the engine lives")
+        self.memory = Gauge(
+            "memory_bytes",
+            "Resident memory of a process: private to it, or mapped from files",
+            ("process", "kind"),
+            namespace=NAMESPACE,
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
         self.model_info = Gauge(
             "model_info",
             "The model that is served",
@@ -78,6 +88,12 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="max",
         )
+
+    def observe_memory(self, processes: Mapping[str, int | None]) -> None:
+        """Say what processes, by name and id, hold in memory."""
+        for process, pid in processes.items():
+            for kind, size in (resident_bytes(pid) if pid else {}).items():
+                self.memory.labels(process, kind).set(size)
 
     def observe_model(self, manifest: Manifest, runtime: tuple[str, str], slots: int) -> None:
         """Say which model is served, once it is ready."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -84,6 +85,7 @@ class Service:
         self.metrics.ready.set(self.engine.state == "ready" and not self.draining)
         self.metrics.admitted.set(self.admission.admitted)
         self.metrics.observe_engine(self.engine.stats)
+        self.metrics.observe_memory({"http": os.getpid(), "engine": self.engine.pid})
         if self.engine.state == "ready":
             self.metrics.observe_model(self.manifest, self.engine.runtime, self.engine.slots)
 

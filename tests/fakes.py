@@ -59,6 +59,7 @@ class FakeEngine:
     fail_after: int = -1
     state: State = "ready"
     slots: int = 2
+    pid: int | None = None
     runtime: tuple[str, str] = ("fake", "1.0")
     stats: Stats = field(default_factory=Stats)
     running: int = 0

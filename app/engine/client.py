@@ -104,6 +104,11 @@ class EngineClient:
         return self._runtime
 
     @property
+    def pid(self) -> int | None:
+        """See protocol.Engine."""
+        return None if self._link is None else self._link.process.pid
+
+    @property
     def stats(self) -> Stats:
         """See protocol.Engine."""
         return self._stats

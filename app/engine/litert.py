@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.engine.host_buffer import Array, host_buffers
 from app.engine.memory import Floats, aligned, float_zeros
 from app.engine.packed import packed_weights
 from app.engine.prefix import Entry
-from app.engine.quiet import quiet
+from app.engine.quiet import quiet, silence
 from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 
@@ -133,7 +134,15 @@ def open_litert(path: Path, digest: str, shape: ModelShape, threads: int, cache_
     from ai_edge_litert.compiled_model import CompiledModel
     from ai_edge_litert.options import CpuOptions, Options
 
-    with packed_weights(cache_folder, path, digest) as packed, quiet():
+    def load(packed: Path) -> Any:
         cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=str(packed))
-        model = CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
-    return LiteRtRunner(model, host_buffers(), shape)
+        return CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
+
+    with packed_weights(cache_folder, path, digest) as packed, quiet():
+        if not packed.exists():
+            load(packed)  # and drop it: packing leaves 27 MB behind that reading does not
+        model = load(packed)
+        wrap = host_buffers()
+        wrap(float_zeros(1))  # the first buffer makes one more environment, which has as much to say
+    atexit.register(silence)
+    return LiteRtRunner(model, wrap, shape)

@@ -39,6 +39,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def pid(self) -> int | None:
+        """Of the engine's process."""
+        ...
+
+    @property
     def stats(self) -> Stats:
         """The engine's latest counters."""
         ...

@@ -26,3 +26,11 @@ def quiet() -> Iterator[None]:
         os.dup2(shown, 2)
         os.close(shown)
         os.close(kept)
+
+
+def silence() -> None:
+    """Standard error goes nowhere from now on: for the end of a process, when native code takes its leave."""
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

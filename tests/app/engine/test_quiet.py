@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -19,3 +21,9 @@ def test_it_is_shown_when_the_block_fails(capfd: pytest.CaptureFixture[str]) -> 
         os.write(2, b"ERROR: not a model\n")
         raise ValueError("no")
     assert capfd.readouterr().err == "ERROR: not a model\n"
+
+
+def test_after_silence_nothing_is_shown() -> None:
+    program = "import os\nfrom app.engine.quiet import silence\nsilence()\nos.write(2, b'bye')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
