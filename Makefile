@@ -65,8 +65,8 @@ $(VENV)/.bench: locks/bench.txt $(VENV)/.runtime
 	touch $@
 
 lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
-	$(COMPILE) --extra build --extra dev pyproject.toml -o locks/dev.txt
-	$(COMPILE) -c locks/dev.txt --extra build --extra bench pyproject.toml -o locks/bench.txt
+	$(COMPILE) --extra build --extra plot --extra dev pyproject.toml -o locks/dev.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra plot --extra bench pyproject.toml -o locks/bench.txt
 	$(COMPILE) -c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
 
