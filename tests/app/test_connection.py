@@ -183,22 +183,26 @@ def test_a_full_server_refuses_in_under_20_ms(listen: Listen) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_burst_gets_only_200_and_429_and_who_obeys_retry_after_succeeds(listen: Listen) -> None:
-    url = listen(FakeEngine(pause=0.002, scripts=["four"]), slots=4, queue_size=4)
+async def test_a_burst_gets_only_200_and_429(listen: Listen) -> None:
+    url = listen(FakeEngine(pause=0.1, scripts=["four"]), slots=4, queue_size=4)
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+        answers = await asyncio.gather(*[client.post("/complete", json={"prompt": "x"}) for _ in range(80)])
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) >= 8
+
+
+@pytest.mark.anyio
+async def test_who_obeys_retry_after_succeeds(listen: Listen) -> None:
+    url = listen(FakeEngine(pause=0.05, scripts=["four"]), slots=1, queue_size=1)
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
 
         async def ask() -> httpx.Response:
             return await client.post("/complete", json={"prompt": "x"})
 
-        async def obey(refusal: httpx.Response) -> int:
-            await asyncio.sleep(int(refusal.headers["retry-after"]))
-            return (await ask()).status_code
-
-        for _ in range(20):
-            await ask()
-        answers = await asyncio.gather(*[ask() for _ in range(80)])
-        assert {answer.status_code for answer in answers} == {200, 429}
-        refused = [answer for answer in answers if answer.status_code == 429]
-        again = await asyncio.gather(*map(obey, refused))
-    assert again.count(200) >= 0.95 * len(refused)
+        for _ in range(3):
+            answers = await asyncio.gather(*[ask() for _ in range(3)])
+            (refused,) = [answer for answer in answers if answer.status_code == 429]
+            await asyncio.sleep(int(refused.headers["retry-after"]))
+            assert (await ask()).status_code == 200
