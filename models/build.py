@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from models.architecture import Checkpoint
 from models.calibrate import round_layers
 from models.decoder import LANES, Decoder
 from models.errors import BuildError
-from models.graph import Graph, Model, Quantized
+from models.graph import Array, Graph, Model, Quantized
 from models.layers import Layers
 from models.parameters import Parameters, scale_queries
 from models.progress import Stages
@@ -44,7 +44,7 @@ SCHEMES: dict[tuple[Quantization, Target], Scheme] = {
     ("float16", "tflite-runtime"): Scheme("float16", "float16", classic=True),
     ("dynamic", "litert"): Scheme("int8", "int8"),
     ("dynamic", "tflite-runtime"): Scheme("int8", "int8", classic=True),
-    ("int4", "litert"): Scheme("int4", "int8"),
+    ("int4", "litert"): Scheme("int4", "int8", block=32),
     ("int4", "tflite-runtime"): Scheme("int4", "int8", classic=True),
 }
 
@@ -142,9 +142,16 @@ def _model(checkpoint: Checkpoint, options: BuildOptions, stages: Stages) -> Mod
                 ids, options.calibration_tokens, min(WINDOW, checkpoint.architecture.context_length)
             )
             checkpoint = rotate(checkpoint)
-            rounded = round_layers(checkpoint, options.scheme.dtype, windows, advance)
+            rounded = round_layers(checkpoint, options.scheme, windows, advance)
+            checkpoint = replace(checkpoint, weights=_left(checkpoint.weights, rounded))
     with stages.stage("Write the graphs"):
         return write_model(checkpoint, options, rounded)
+
+
+def _left(weights: Mapping[str, Array], rounded: Iterable[str]) -> dict[str, Array]:
+    """The weights that are not integers yet."""
+    done = {part for name in rounded for part in name.split("+")}
+    return {name: weight for name, weight in weights.items() if name not in done}
 
 
 def write_model(
@@ -190,6 +197,10 @@ def _check(checkpoint: Checkpoint, options: BuildOptions) -> None:
         raise BuildError(f"serving_default: window and tokens together exceed the sequence length {length}")
     if not checkpoint.end_ids:
         raise BuildError(f"{checkpoint.name}: the vocabulary has no token that ends a text")
+    if options.scheme.block and any(size % options.scheme.block for size in (arch.width, arch.hidden)):
+        raise BuildError(
+            f"int4: widths {arch.width} and {arch.hidden} are no multiples of {options.scheme.block}"
+        )
     if arch.heads % arch.kv_heads or arch.head_size % 2:
         raise BuildError(f"{arch.heads} heads of {arch.head_size} over {arch.kv_heads} do not divide evenly")
 

@@ -13,7 +13,7 @@ import numpy as np
 from models.architecture import Architecture, Checkpoint
 from models.graph import Array, Quantized
 from models.parameters import scale_queries
-from models.quantize import Dtype, Rounding
+from models.quantize import Rounding, Scheme
 from models.reference import Reference
 
 OBSERVED = ("q", "o", "up", "down")
@@ -35,7 +35,7 @@ class Grams:
 
 def round_layers(
     checkpoint: Checkpoint,
-    dtype: Dtype,
+    scheme: Scheme,
     sequences: Sequence[Sequence[int]],
     advance: Callable[[float], None],
 ) -> dict[str, Quantized]:
@@ -43,7 +43,7 @@ def round_layers(
 
     Args:
         checkpoint: Its weights are not changed.
-        dtype: Number format, int8 or int4.
+        scheme: Number formats; the layers' is int8 or int4.
         sequences: Token ids of the representative text.
         advance: Is told the share that is done, 0 to 1.
     """
@@ -56,11 +56,13 @@ def round_layers(
     for n in range(arch.layers):
         grams.sums.clear()
         states = [r.layer(n, x, at) for r, x, at in zip(references, states, places, strict=True)]
+        for reference in references:
+            reference.reset()
         for seen, names in _constants(arch, n).items():
             rounding = Rounding.of(grams.sums[seen])
             for name in names:
                 rows = np.concatenate([stored[part] for part in name.split("+")])
-                found[name] = rounding.quantize(name, rows, dtype)
+                found[name] = rounding.quantize(name, rows, scheme.dtype, scheme.block)
         advance((n + 1) / arch.layers)
     return found
 

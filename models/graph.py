@@ -65,7 +65,7 @@ class Quantized:
     Attributes:
         key: Names the constant in the file: one key, one copy.
         values: int8 values [out, in]; int4 values lie in -8..7.
-        scales: float32, [out] per channel, [1] per tensor.
+        scales: float32, [out] per channel, [1] per tensor, [out, in / block] per block of a row's values.
         dtype: `int8` or `int4`.
     """
 
@@ -245,9 +245,21 @@ class Graph:
                 weight.values.shape,
                 weight.dtype,
                 buffer=self.model.buffer(weight.key, data),
-                quantization=self.model.quantization(weight),
+                quantization=self._blockwise(weight)
+                if weight.scales.ndim == 2
+                else self.model.quantization(weight),
             )
         return self._constants[weight.key]
+
+    def _blockwise(self, weight: Quantized) -> Any:
+        """Parameters whose scales are a float16 tensor of this subgraph (schema `BlockwiseQuantization`)."""
+        blocks = schema.BlockwiseQuantizationT()
+        blocks.scales = self.constant(weight.scales, "float16").index
+        blocks.zeroPoints = -1
+        blocks.blockSize = weight.values.shape[1] // weight.scales.shape[1]
+        parameters = schema.QuantizationParametersT()
+        parameters.detailsType, parameters.details = schema.QuantizationDetails.BlockwiseQuantization, blocks
+        return parameters
 
     def string_constant(self, key: str, values: Sequence[bytes], shape: Sequence[int]) -> Tensor:
         """A constant of strings in TFLite's layout: count, offsets, then the bytes (`string_util.h`)."""

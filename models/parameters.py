@@ -90,7 +90,8 @@ class Parameters:
         if dtype in ("float32", "float16"):
             return graph.constant(self._rows(name), dtype)
         if name not in self._quantized:
-            self._quantized[name] = quantize_matrix(name, self._rows(name), dtype)
+            block = 0 if name in ("embedding", "head") else self._scheme.block
+            self._quantized[name] = quantize_matrix(name, self._rows(name), dtype, block)
         weight = self._quantized[name]
         return graph.quantized(replace(weight, scales=ONE) if self._scheme.classic else weight)
 

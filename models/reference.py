@@ -20,12 +20,12 @@ class Reference:
         self._arch = checkpoint.architecture
         self._weights = checkpoint.weights
         self._observe = observe
-        self._caches: list[tuple[Array, Array]] = []
+        self._caches: dict[int, tuple[Array, Array]] = {}
         self._length = 0
 
     def reset(self) -> None:
         """Forget the sequence."""
-        self._caches, self._length = [], 0
+        self._caches, self._length = {}, 0
 
     def extend(self, tokens: Sequence[int]) -> Array:
         """Logits [T, V] after each of T more tokens."""
@@ -99,12 +99,11 @@ class Reference:
         return np.concatenate([left * cos - right * sin, right * cos + left * sin], -1)
 
     def _remember(self, n: int, k: Array, v: Array) -> tuple[Array, Array]:
-        if n == len(self._caches):
-            self._caches.append((k, v))
-        else:
+        if n in self._caches:
             old_k, old_v = self._caches[n]
-            self._caches[n] = np.concatenate([old_k, k]), np.concatenate([old_v, v])
-        return self._caches[n]
+            k, v = np.concatenate([old_k, k]), np.concatenate([old_v, v])
+        self._caches[n] = k, v
+        return k, v
 
     def _attention(self, q: Array, k: Array, v: Array, positions: Array) -> Array:
         a, T = self._arch, len(q)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,27 +16,36 @@ def matrix(numbers: int, rows: int, columns: int) -> Array:
     return weight
 
 
-@given(
-    st.integers(0, 2**32),
-    st.integers(1, 9),
-    st.integers(1, 9),
-    st.sampled_from([("int8", 127), ("int4", 7)]),
-)
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 9))
 def test_every_value_is_the_nearest_level_and_the_largest_is_kept(
-    numbers: int,
-    rows: int,
-    columns: int,
-    format_: tuple[Literal["int8", "int4"], int],
+    numbers: int, rows: int, columns: int
 ) -> None:
-    weight, (dtype, levels) = matrix(numbers, rows, columns), format_
-    found = quantize_matrix("w", weight, dtype)
-    assert (found.key, found.dtype) == ("w", dtype)
+    weight = matrix(numbers, rows, columns)
+    found = quantize_matrix("w", weight, "int8")
+    assert (found.key, found.dtype) == ("w", "int8")
     assert (found.values.dtype.name, found.values.shape) == ("int8", weight.shape)
-    assert found.scales.dtype == np.float32
-    assert found.scales.shape == (rows,)
-    assert (np.abs(found.values).max(1) == levels).all()
+    assert (found.scales.dtype.name, found.scales.shape) == ("float32", (rows,))
+    assert (np.abs(found.values).max(1) == 127).all()
     error = np.abs(found.values * found.scales[:, None] - weight)
     assert (error <= found.scales[:, None] * (0.5 + 1e-4)).all()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([0, 32]))
+def test_four_bits_lose_no_more_than_with_the_whole_range(numbers: int, rows: int, block: int) -> None:
+    weight = matrix(numbers, rows, 64)
+    found = quantize_matrix("w", weight, "int4", block)
+    assert found.scales.shape == ((rows, 2) if block else (rows,))
+    assert np.abs(found.values).max() <= 7
+    blocks = weight.reshape(rows, -1, block or 64)
+    scales = np.abs(blocks).max(2, keepdims=True) / 7
+    least = np.square(np.rint(blocks / scales) * scales - blocks).sum()
+    stored = found.values.reshape(blocks.shape) * found.scales.reshape(rows, -1, 1)
+    assert np.square(stored - blocks).sum() <= least * 1.001
+
+
+def test_scales_of_blocks_are_exact_in_half_precision() -> None:
+    scales = quantize_matrix("w", matrix(1, 4, 64), "int4", 32).scales
+    assert np.array_equal(scales, scales.astype(np.float16).astype(np.float32))
 
 
 def test_scales_per_channel_are_the_rows_own() -> None:
@@ -58,11 +65,13 @@ def test_a_row_of_zeros_stays_one() -> None:
 @given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from(["int8", "int4"]))
 def test_inputs_that_tell_nothing_are_rounded_to_nearest(numbers: int, columns: int, dtype: Dtype) -> None:
     weight = matrix(numbers, 5, columns)
+    kept = weight.copy()
     found = Rounding.of(np.eye(columns, dtype=np.float32)).quantize("w", weight, dtype)
     nearest = quantize_matrix("w", weight, dtype)
     assert np.array_equal(found.values, nearest.values)
     assert np.array_equal(found.scales, nearest.scales)
     assert (found.key, found.dtype) == ("w", dtype)
+    assert np.array_equal(weight, kept)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int4"])

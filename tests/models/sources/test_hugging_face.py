@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from models.architecture import Checkpoint
+from models.errors import SourceError
+from models.graph import Array
+from models.sources import read_checkpoint
+from models.sources.hugging_face import GPT2, LLAMA
+from models.vocabulary import byte_letters
+from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
+
+Write = Callable[..., Path]
+SPECIAL = {"<|endoftext|>": 0, "<|im_end|>": 260}
+
+
+def config(checkpoint: Checkpoint) -> dict[str, Any]:
+    a = checkpoint.architecture
+    if a.family == "gpt2":
+        return {
+            "model_type": "gpt2", "n_embd": a.width, "n_layer": a.layers, "n_head": a.heads,
+            "n_inner": a.hidden,
+            "n_positions": a.context_length, "vocab_size": a.vocabulary,
+            "layer_norm_epsilon": a.norm_epsilon,
+        }  # fmt: skip
+    return {
+        "model_type": a.family, "hidden_size": a.width, "num_hidden_layers": a.layers,
+        "num_attention_heads": a.heads, "num_key_value_heads": a.kv_heads, "intermediate_size": a.hidden,
+        "max_position_embeddings": a.context_length, "vocab_size": a.vocabulary,
+        "rms_norm_eps": a.norm_epsilon,
+        "rope_theta": a.rope_base, "tie_word_embeddings": "head" not in checkpoint.weights,
+    }  # fmt: skip
+
+
+def tensors(checkpoint: Checkpoint) -> dict[str, Array]:
+    """As `save_pretrained` writes them."""
+    weights, found = dict(checkpoint.weights), {}
+    if checkpoint.architecture.family == "gpt2":
+        names, prefix, layer = GPT2, "transformer.", "transformer.h"
+        top = {"embedding": "wte", "positions": "wpe", "final_norm": "ln_f"}
+        for n in range(checkpoint.architecture.layers):
+            for suffix in ("", ".bias"):
+                parts = [weights.pop(f"{n}.{part}{suffix}") for part in "qkv"]
+                weights[f"{n}.qkv{suffix}"] = np.concatenate(parts)
+            for name in ("qkv", "o", "up", "down"):
+                weights[f"{n}.{name}"] = weights[f"{n}.{name}"].T
+    else:
+        names, prefix, layer = LLAMA, "model.", "model.layers"
+        top = {"embedding": "embed_tokens", "final_norm": "norm"}
+    for name, weight in weights.items():
+        kind = "bias" if name.endswith(".bias") else "weight"
+        name = name.removesuffix(".bias")
+        if name == "head":
+            theirs = "lm_head"
+        elif name in top:
+            theirs = prefix + top[name]
+        else:
+            number, part = name.split(".")
+            theirs = f"{layer}.{number}.{names[part]}"
+        found[f"{theirs}.{kind}"] = np.ascontiguousarray(weight)
+    return found
+
+
+def tokenizer(digits: bool) -> dict[str, Any]:
+    letters = {byte: letter for letter, byte in byte_letters().items()}
+
+    def spell(raw: bytes) -> str:
+        return "".join(letters[byte] for byte in raw)
+
+    v = TOY_VOCABULARY
+    level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+    steps = [{"type": "Digits", "individual_digits": True}, level]
+    return {
+        "added_tokens": [{"id": i, "content": text, "special": True} for text, i in SPECIAL.items()],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps} if digits else level,
+        "model": {
+            "type": "BPE",
+            "vocab": {spell(raw): i for i, raw in enumerate(v.tokens) if i not in v.specials},
+            "merges": [f"{spell(left)} {spell(right)}" for left, right in v.merges],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(params=["gpt2", "llama", "qwen2"])
+def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
+    if request.param == "gpt2":
+        return tiny_checkpoint("gpt2", TOY_VOCABULARY)
+    found = tiny_checkpoint("llama", TOY_VOCABULARY)
+    weights, rng = dict(found.weights), np.random.Generator(np.random.PCG64(2))
+    if request.param == "llama":
+        weights["head"] = rng.standard_normal(weights["embedding"].shape, np.float32)
+        return replace(found, weights=weights)
+    for name in [f"{n}.{part}" for n in range(2) for part in "qkv"]:
+        weights[f"{name}.bias"] = rng.standard_normal(len(weights[name]), np.float32)
+    return replace(found, weights=weights, architecture=replace(found.architecture, family="qwen2"))
+
+
+@pytest.fixture
+def llama() -> Checkpoint:
+    return tiny_checkpoint("llama", TOY_VOCABULARY)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(
+        checkpoint: Checkpoint,
+        changes: dict[str, Any] | None = None,
+        more: dict[str, Array] | None = None,
+        token_changes: dict[str, Any] | None = None,
+    ) -> Path:
+        folder = tmp_path / "Toy-Model"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config(checkpoint) | (changes or {})))
+        (folder / "tokenizer.json").write_text(
+            json.dumps(tokenizer(TOY_VOCABULARY.digits) | (token_changes or {}))
+        )
+        save_file(tensors(checkpoint) | (more or {}), folder / "model.safetensors")
+        return folder
+
+    return write
+
+
+def test_a_directory_is_read_as_it_was_written(checkpoint: Checkpoint, write: Write) -> None:
+    found = read_checkpoint(write(checkpoint))
+    assert found.architecture == checkpoint.architecture
+    assert found.weights.keys() == checkpoint.weights.keys()
+    assert all(np.array_equal(found.weights[name], w) for name, w in checkpoint.weights.items())
+    assert all(w.dtype == np.float32 for w in found.weights.values())
+    assert (found.name, found.vocabulary) == ("toy-model", TOY_VOCABULARY)
+    assert (found.end_ids, found.special_tokens) == ((0, 260), SPECIAL)
+
+
+def test_brain_floats_and_shards_are_read(llama: Checkpoint, write: Write) -> None:
+    folder = write(llama)
+    whole = tensors(llama)
+    half = {name: w.astype(ml_dtypes.bfloat16) for name, w in whole.items()}
+    first = dict(list(half.items())[:5])
+    save_file(first, folder / "model-1.safetensors")
+    save_file({name: w for name, w in half.items() if name not in first}, folder / "model-2.safetensors")
+    (folder / "model.safetensors").unlink()
+    found = read_checkpoint(folder).weights["0.up"]
+    assert np.array_equal(found, llama.weights["0.up"].astype(ml_dtypes.bfloat16).astype(np.float32))
+
+
+def test_rows_without_a_token_get_a_name(llama: Checkpoint, write: Write) -> None:
+    more = replace(
+        llama,
+        architecture=replace(llama.architecture, vocabulary=263),
+        weights={**llama.weights, "embedding": np.ones((263, 64), np.float32)},
+    )
+    found = read_checkpoint(write(more)).vocabulary
+    assert found.tokens[261:] == (b"<|unused 261|>", b"<|unused 262|>")
+    assert found.specials == {0, 260, 261, 262}
+
+
+def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: Write) -> None:
+    folder = write(llama, {"eos_token_id": 7})
+    (folder / "generation_config.json").write_text('{"eos_token_id": [7, 9]}')
+    (folder / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    found = read_checkpoint(folder)
+    assert (found.end_ids, found.chat_template) == ((0, 7, 9, 260), "{{ messages }}")
+    (folder / "chat_template.jinja").write_text("apart")
+    assert read_checkpoint(folder).chat_template == "apart"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_type": "mamba"}, "model_type 'mamba'; supported are gpt2, llama, qwen2"),
+        ({"sliding_window": 128}, "uses sliding window attention"),
+        ({"use_sliding_window": True}, "uses sliding window attention"),
+        ({"num_local_experts": 8}, "uses mixture of experts"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "uses scaled rotary positions"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "uses scaled rotary positions"),
+        ({"partial_rotary_factor": 0.5}, "uses partly rotated heads"),
+        ({"hidden_act": "relu"}, "uses the activation relu"),
+        ({"quantization_config": {}}, "uses quantized weights"),
+        ({"hidden_size": None}, "hidden_size is None, expected an integer"),
+        ({"tie_word_embeddings": False}, "the tensor lm_head.weight is missing"),
+        ({"num_hidden_layers": 3}, r"the tensor layers\.2\.input_layernorm\.weight is missing"),
+    ],
+)
+def test_what_cannot_be_expressed_is_named(
+    llama: Checkpoint, write: Write, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(SourceError, match=reason):
+        read_checkpoint(write(llama, changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"activation_function": "relu"}, "uses the activation relu"),
+        ({"scale_attn_by_inverse_layer_idx": True}, "uses attention scaled by the layer's number"),
+        ({"scale_attn_weights": False}, "uses attention without scale"),
+        ({"add_cross_attention": True}, "uses cross attention"),
+    ],
+)
+def test_variants_of_gpt2_are_named(write: Write, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SourceError, match=reason):
+        read_checkpoint(write(tiny_checkpoint("gpt2", TOY_VOCABULARY), changes))
+
+
+def test_a_tensor_without_a_use_is_named(llama: Checkpoint, write: Write) -> None:
+    more = {"model.layers.0.self_attn.q_norm.weight": np.ones(16, np.float32)}
+    with pytest.raises(SourceError, match=r"layers\.0\.self_attn\.q_norm\.weight"):
+        read_checkpoint(write(llama, more=more))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model": {"type": "Unigram"}}, "tokenizer Unigram; byte-level BPE is supported"),
+        ({"model": {"type": "BPE", "byte_fallback": True}}, "BPE with byte fallback"),
+        ({"normalizer": {"type": "NFC"}}, "uses the normalizer NFC"),
+        ({"pre_tokenizer": {"type": "Metaspace"}}, "pre-tokenizer Metaspace"),
+        ({"pre_tokenizer": {"type": "ByteLevel", "use_regex": False}}, "pre-tokenizer ByteLevel"),
+    ],
+)
+def test_another_tokenizer_is_named(
+    llama: Checkpoint, write: Write, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(SourceError, match=f"tokenizer.json: .*{reason}"):
+        read_checkpoint(write(llama, token_changes=changes))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+@pytest.mark.parametrize("content", [None, b"", b"[]x"])
+def test_a_missing_or_damaged_file_is_one_line(
+    llama: Checkpoint, write: Write, name: str, content: bytes | None
+) -> None:
+    folder = write(llama)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        read_checkpoint(folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
