@@ -55,8 +55,10 @@ def draw(manifests: Sequence[Manifest], picture: Path) -> None:
     """Draw size against perplexity into a PNG file.
 
     Raises:
-        BuildError: matplotlib is not installed.
+        BuildError: The files were measured on different tokens, or matplotlib is not installed.
     """
+    if len({(m.quality["text"], m.quality["tokens"]) for m in manifests}) > 1:
+        raise BuildError("the plot needs files that were measured on the same number of tokens")
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -68,7 +70,7 @@ def draw(manifests: Sequence[Manifest], picture: Path) -> None:
         place = manifest.bytes / 1e6, float(manifest.quality["perplexity"] or 0)
         label = f"{manifest.id}\n{manifest.quantization}, {manifest.target}"
         axes.plot(*place, "o")
-        axes.annotate(label, place, xytext=(6, 4), textcoords="offset points", fontsize=8)
+        axes.annotate(label, place, xytext=(0, 6), textcoords="offset points", fontsize=8, ha="center")
     for reference in {float(m.quality["reference_perplexity"] or 0) for m in manifests}:
         axes.axhline(reference, linestyle=":", color="gray", label="float32 reference")
     axes.margins(0.25)

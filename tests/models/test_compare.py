@@ -45,3 +45,10 @@ def test_a_file_that_was_not_measured_is_named(manifest: Manifest, tmp_path: Pat
         measured(tmp_path / "tiny.tflite")
     write_manifest(manifest, tmp_path)
     assert measured(tmp_path / "tiny.tflite") == manifest
+
+
+def test_perplexities_of_different_tokens_are_not_drawn(manifest: Manifest, tmp_path: Path) -> None:
+    other = manifest.model_copy(update={"quality": {**QUALITY.record, "tokens": 512.0}})
+    with pytest.raises(BuildError, match="the same number of tokens"):
+        draw([manifest, other], tmp_path / "plot.png")
+    assert list(tmp_path.iterdir()) == []
