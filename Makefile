@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := models/artifacts/autocomplete.tflite
 MANIFEST := $(MODEL:.tflite=.manifest.json)
-COMPILE := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
+COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
 .PHONY: serve build verify test test-browser test-keras lint format bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
