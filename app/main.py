@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -95,14 +94,13 @@ def _chat_template(manifest: Manifest) -> ChatTemplate | None:
 
 
 def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
-    cores = settings.threads or len(os.sched_getaffinity(0))
     return EngineConfig(
         model=settings.model,
         digest=manifest.sha256,
         runtime=resolve_runtime(settings.runtime),
         shape=model_shape(manifest),
-        threads=max(1, cores // settings.workers),
-        slots=settings.slots,
+        threads=settings.engine_threads,
+        slots=settings.engine_slots,
         prefill_chunk=settings.prefill_chunk,
         prefix_bytes=settings.prefix_cache_bytes,
         cache_folder=settings.weight_cache or settings.model.parent,

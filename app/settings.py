@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.cores import usable_cores
+
 PREFIX = "AUTOCOMPLETE_"
+
+SLOTS_OF_A_THREAD = 4
+"""Beyond it a step grows as fast as its tokens do (docs/engine.md)."""
+
+MOST_SLOTS = 32
+"""Unless more are asked for: each costs memory."""
 
 
 class Settings(BaseSettings):
@@ -60,10 +68,16 @@ class Settings(BaseSettings):
         default="auto", description="What runs the model; auto takes the first that is installed"
     )
     threads: int = Field(
-        default=0, ge=0, le=256, description="Threads of all engines together; 0: every core"
+        default=0,
+        ge=0,
+        le=256,
+        description="Threads of all engines together; 0: one for each core that the container may use",
     )
     slots: int = Field(
-        default=8, ge=1, le=256, description="Sequences decoded at once; multiples of 4 are cheapest"
+        default=0,
+        ge=0,
+        le=256,
+        description="Sequences an engine decodes at once; 0: four for each of its threads, at most 32",
     )
     queue_size: int = Field(
         default=32,
@@ -189,9 +203,19 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def engine_threads(self) -> int:
+        """Threads of each worker's engine."""
+        return max(1, (self.threads or usable_cores()) // self.workers)
+
+    @property
+    def engine_slots(self) -> int:
+        """Sequences that each worker's engine decodes at once."""
+        return self.slots or min(SLOTS_OF_A_THREAD * self.engine_threads, MOST_SLOTS)
+
+    @property
     def capacity(self) -> int:
         """Sequences admitted at once: running and waiting."""
-        return self.slots + self.queue_size
+        return self.engine_slots + self.queue_size
 
 
 def settings_table() -> str:

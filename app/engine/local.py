@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.cores import usable_cores
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
 from app.engine.process import open_scheduler
@@ -39,7 +39,7 @@ def complete_greedily(
         digest=manifest.sha256,
         runtime="litert" if manifest.target == "litert" else "tflite-runtime",
         shape=model_shape(manifest),
-        threads=os.cpu_count() or 1,
+        threads=usable_cores(),
         slots=8,
         prefill_chunk=128,
         prefix_bytes=0,

@@ -38,12 +38,24 @@ def test_keys_are_not_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("slots", "0"), ("port", "-1"), ("window_share", "0"), ("runtime", "torch")]
+    ("name", "value"), [("slots", "-1"), ("port", "-1"), ("window_share", "0"), ("runtime", "torch")]
 )
 def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("threads", "workers", "each", "slots"), [(2, 1, 2, 8), (4, 2, 2, 8), (1, 3, 1, 4), (64, 1, 64, 32)]
+)
+def test_slots_follow_the_threads_of_an_engine(threads: int, workers: int, each: int, slots: int) -> None:
+    settings = Settings(threads=threads, workers=workers, queue_size=5)
+    assert (settings.engine_threads, settings.engine_slots, settings.capacity) == (each, slots, slots + 5)
+
+
+def test_slots_that_are_set_are_kept() -> None:
+    assert Settings(threads=2, slots=48).engine_slots == 48
 
 
 def test_every_setting_says_why() -> None:
