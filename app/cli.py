@@ -116,7 +116,7 @@ def bench(
                 began = time.perf_counter()
                 outcomes = await together([service.completer.run(job) for _ in range(streams)])
                 seconds = time.perf_counter() - began
-                first.append(median(outcome.timings.first_token_ms or 0.0 for outcome in outcomes))
+                first.append(median(outcome.timings.first_token_ms for outcome in outcomes))
                 rate.append(_tokens(outcomes) / seconds)
             table.add_row(
                 str(streams), f"{median(first):.0f}", f"{median(rate):.0f}", f"{median(rate) / streams:.0f}"

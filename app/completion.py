@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -166,7 +166,7 @@ class Completer:
             async for tokens in steps:
                 now = time.perf_counter()
                 if draft.first_token is None:
-                    draft.first_token = now
+                    draft.first_token, draft.prefilled = now, steps.prefilled
                     self._metrics.first_token_seconds.observe(now - run.started)
                 else:
                     self._metrics.inter_token_seconds.observe((now - draft.last_token) / len(tokens.ids))
@@ -175,7 +175,9 @@ class Completer:
                 await run.show(draft.push(tokens))
                 if draft.reason:
                     return
-            draft.finished = steps.finished
+            if draft.first_token is None:
+                draft.first_token = draft.last_token = time.perf_counter()
+                draft.prefilled = steps.prefilled
             await run.show(
                 draft.close("length" if steps.finished and steps.finished.reason == "length" else "stop")
             )
@@ -208,20 +210,20 @@ class Completer:
                 self._metrics.guard_hits.labels("completion", run.job.policy).inc()
         before = run.prompt.text if run.job.echo else ""
         choices = tuple(draft.choice(before) for draft in drafts)
-        told = [draft.finished for draft in drafts if draft.finished]
-        spoken = [(draft.first_token, draft.last_token) for draft in drafts if draft.first_token is not None]
+        begun = [(draft.first_token, draft.last_token) for draft in drafts if draft.first_token is not None]
+        prefilled = [draft.prefilled for draft in drafts if draft.prefilled is not None]
         timings = Timings(
-            queue_ms=_milliseconds([finished.queue_seconds for finished in told]),
-            prefill_ms=_milliseconds([finished.prefill_seconds for finished in told]),
-            decode_ms=_milliseconds([last - first for first, last in spoken]) or 0.0,
-            first_token_ms=_milliseconds([first - run.started for first, _ in spoken]),
+            queue_ms=_milliseconds(prompt.queue_seconds for prompt in prefilled),
+            prefill_ms=_milliseconds(prompt.prefill_seconds for prompt in prefilled),
+            decode_ms=_milliseconds(last - first for first, last in begun),
+            first_token_ms=_milliseconds(first - run.started for first, _ in begun),
         )
         outcome = Outcome(
             choices=choices,
             usage=Usage(
                 prompt=len(run.window.ids),
                 completion=sum(draft.tokens for draft in drafts),
-                cached=max((finished.cached_tokens for finished in told), default=0),
+                cached=max(prompt.cached_tokens for prompt in prefilled),
             ),
             window=run.window,
             policy=run.job.policy,
@@ -233,8 +235,8 @@ class Completer:
         return outcome
 
 
-def _milliseconds(seconds: Sequence[float]) -> float | None:
-    return round(max(seconds) * 1000, 3) if seconds else None
+def _milliseconds(seconds: Iterable[float]) -> float:
+    return round(max(seconds) * 1000, 3)
 
 
 async def together(works: Sequence[Coroutine[None, None, T]]) -> list[T]:

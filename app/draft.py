@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.engine.messages import Finished, Logprob, Tokens
+from app.engine.messages import Logprob, Prefilled, Tokens
 from app.guard.stream import GuardStream
 from app.job import Choice, FinishReason, Piece, TokenLogprob
 from app.stop import StopScanner
@@ -47,7 +47,7 @@ class Draft:
         tokens: Token ids received.
         text: Everything shown so far.
         first_token, last_token: When they came, in `time.perf_counter` seconds; set by the engine's reader.
-        finished: The engine's last message, where it came.
+        prefilled: What the engine says of the prompt; set by its reader.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Draft:
         self.reason: FinishReason | None = None
         self.tokens = 0
         self.text = ""
-        self.finished: Finished | None = None
+        self.prefilled: Prefilled | None = None
         self.first_token: float | None = None
         self.last_token = 0.0
         self._decoder = decoder

@@ -151,12 +151,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds, of several choices the slowest; None where a choice was cut before the engine told."""
+    """Milliseconds, of several choices the slowest; a choice without a token counts as one at its end."""
 
-    queue_ms: float | None
-    prefill_ms: float | None
+    queue_ms: float
+    prefill_ms: float
     decode_ms: float
-    first_token_ms: float | None
+    first_token_ms: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,8 @@ class Metrics:
         for choice in outcome.choices:
             self.finished.labels(choice.finish_reason).inc()
         timings = outcome.timings
-        if timings.queue_ms is not None and timings.prefill_ms is not None:
-            self.queue_seconds.observe(timings.queue_ms / 1000)
-            self.prefill_seconds.observe(timings.prefill_ms / 1000)
+        self.queue_seconds.observe(timings.queue_ms / 1000)
+        self.prefill_seconds.observe(timings.prefill_ms / 1000)
         self.decode_seconds.observe(timings.decode_ms / 1000)
 
     def render(self) -> bytes:

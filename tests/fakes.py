@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from app.engine.messages import Finished, Generation, Logprob, Stats, Tokens
+from app.engine.messages import Finished, Generation, Logprob, Prefilled, Stats, Tokens
 from app.engine.protocol import State
 from app.errors import EngineFailedError, NotReadyError
 
@@ -29,6 +29,7 @@ class FakeSteps:
     """Tokens of one scripted text, a pause before each."""
 
     def __init__(self, generation: Generation, script: bytes, engine: FakeEngine) -> None:
+        self.prefilled: Prefilled | None = None
         self.finished: Finished | None = None
         self._generation = generation
         self._ids = iter(script[: generation.max_tokens])
@@ -43,10 +44,11 @@ class FakeSteps:
         self._engine.fail_after -= 1
         if self._engine.fail_after == -1:
             raise EngineFailedError
+        self.prefilled = Prefilled(1, 2, 0.001, 0.002)
         for number in self._ids:
             logprobs = (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),)
             return Tokens(1, (number,), logprobs if self._generation.sampling.logprobs is not None else ())
-        self.finished = Finished(1, self._reason, 2, 0.001, 0.002, 0.003)
+        self.finished = Finished(1, self._reason)
         raise StopAsyncIteration
 
 

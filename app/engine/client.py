@@ -23,6 +23,7 @@ from app.engine.messages import (
     Finished,
     FromEngine,
     Generation,
+    Prefilled,
     Ready,
     Refused,
     Shutdown,
@@ -206,7 +207,7 @@ class EngineClient:
 
     def _dispatch(self, message: FromEngine) -> None:
         match message:
-            case Tokens():
+            case Prefilled() | Tokens():
                 if steps := self._steps.get(message.number):
                     steps.put(message)
             case Finished() | Failed():
@@ -239,11 +240,12 @@ class EngineSteps:
     def __init__(self, client: EngineClient, number: int, generation: Generation) -> None:
         self.number = number
         self.generation = generation
+        self.prefilled: Prefilled | None = None
         self.finished: Finished | None = None
         self._client = client
-        self._inbox: asyncio.Queue[Tokens | Finished | Failed] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Prefilled | Tokens | Finished | Failed] = asyncio.Queue()
 
-    def put(self, message: Tokens | Finished | Failed) -> None:
+    def put(self, message: Prefilled | Tokens | Finished | Failed) -> None:
         """Hand over what the engine said."""
         self._inbox.put_nowait(message)
 
@@ -260,14 +262,15 @@ class EngineSteps:
         return self
 
     async def __anext__(self) -> Tokens:
-        if self.finished is not None:
-            raise StopAsyncIteration
-        message = await self._inbox.get()
-        match message:
-            case Tokens():
-                return message
-            case Finished():
-                self.finished = message
-                raise StopAsyncIteration
-            case Failed():
-                raise EngineFailedError(message.message)
+        while self.finished is None:
+            message = await self._inbox.get()
+            match message:
+                case Tokens():
+                    return message
+                case Prefilled():
+                    self.prefilled = message
+                case Finished():
+                    self.finished = message
+                case Failed():
+                    raise EngineFailedError(message.message)
+        raise StopAsyncIteration

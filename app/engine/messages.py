@@ -81,6 +81,21 @@ class Logprob:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefilled:
+    """From the engine: the prompt of one generation is computed; comes with its first token.
+
+    Attributes:
+        cached_tokens: Prompt tokens whose keys and values were reused.
+        queue_seconds, prefill_seconds: Where the time went until now.
+    """
+
+    number: int
+    cached_tokens: int
+    queue_seconds: float
+    prefill_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """From the engine: the next tokens of one generation, with their logprobs where they were asked for."""
 
@@ -91,20 +106,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the engine: the last message of a generation.
-
-    Attributes:
-        reason: `stop` (a stop id) or `length`.
-        cached_tokens: Prompt tokens whose keys and values were reused.
-        queue_seconds, prefill_seconds, decode_seconds: Where the time went inside the engine.
-    """
+    """From the engine: the last message of a generation; the reason is `stop` (a stop id) or `length`."""
 
     number: int
     reason: str
-    cached_tokens: int
-    queue_seconds: float
-    prefill_seconds: float
-    decode_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +155,4 @@ class Stats:
 
 
 ToEngine = Submit | Cancel | Shutdown
-FromEngine = Ready | Refused | Tokens | Finished | Failed | Stats
+FromEngine = Ready | Refused | Prefilled | Tokens | Finished | Failed | Stats

@@ -5,14 +5,20 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
-from app.engine.messages import Finished, Generation, Stats, Tokens
+from app.engine.messages import Finished, Generation, Prefilled, Stats, Tokens
 
 State = Literal["loading", "ready", "dead"]
 
 
 class Steps(Protocol):
-    """One running generation: iterate for its tokens; `finished` is set after the last."""
+    """One running generation: iterate for its tokens.
 
+    Attributes:
+        prefilled: Set with the first token, or at the end where there is none.
+        finished: Set after the last token.
+    """
+
+    prefilled: Prefilled | None
     finished: Finished | None
 
     def __aiter__(self) -> Steps: ...

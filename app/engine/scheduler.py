@@ -12,7 +12,7 @@ import numpy as np
 from app.engine.cache import DecodeCache
 from app.engine.drafting import DRAFTED, Drafter, Record
 from app.engine.memory import Floats
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Stats, Tokens
+from app.engine.messages import Failed, Finished, FromEngine, Generation, Prefilled, Stats, Tokens
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints, Runner
 from app.engine.sampler import Sampler
@@ -37,7 +37,6 @@ class Sequence:
     entry: Entry | None = None
     cached: int = 0
     admitted: float = 0.0
-    prefilled: float = 0.0
     computed: int = 0
     record: Record = field(default_factory=Record)
 
@@ -167,8 +166,15 @@ class Scheduler:
         if entry.length < len(sequence.prompt):
             return
         self._prefilling.remove(sequence)
-        sequence.prefilled = self._clock()
         sequence.computed = entry.length
+        self._outbox.append(
+            Prefilled(
+                sequence.number,
+                cached_tokens=sequence.cached,
+                queue_seconds=sequence.admitted - sequence.submitted,
+                prefill_seconds=self._clock() - sequence.admitted,
+            )
+        )
         if self._choose(sequence, logits[0]):
             slot = len(self._running)
             self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
@@ -255,28 +261,16 @@ class Scheduler:
             self._outbox.append(Failed(sequence.number, str(error)))
             return False
         if token in sequence.generation.stop_ids:
-            self._finish(sequence, "stop")
+            self._outbox.append(Finished(sequence.number, "stop"))
             return False
         sequence.tokens[sequence.length] = token
         sequence.length += 1
         logprobs = () if logprob is None else (logprob,)
         self._outbox.append(Tokens(sequence.number, (token,), logprobs))
         if sequence.left == 0:
-            self._finish(sequence, "length")
+            self._outbox.append(Finished(sequence.number, "length"))
             return False
         return True
-
-    def _finish(self, sequence: Sequence, reason: str) -> None:
-        self._outbox.append(
-            Finished(
-                sequence.number,
-                reason,
-                cached_tokens=sequence.cached,
-                queue_seconds=sequence.admitted - sequence.submitted,
-                prefill_seconds=sequence.prefilled - sequence.admitted,
-                decode_seconds=self._clock() - sequence.prefilled,
-            )
-        )
 
     def _fail(self, sequence: Sequence, error: Exception) -> None:
         self._outbox.append(Failed(sequence.number, str(error)))

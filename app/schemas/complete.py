@@ -133,12 +133,12 @@ class GuardReport(BaseModel):
 
 
 class TimingsReport(BaseModel):
-    """Where the time went, in milliseconds; null where a stop string ended the text before it was known."""
+    """Where the time went, in milliseconds; of several choices the slowest."""
 
-    queue_ms: float | None
-    prefill_ms: float | None
-    decode_ms: float
-    first_token_ms: float | None
+    queue_ms: float = Field(description="Waiting for a slot")
+    prefill_ms: float = Field(description="Computing the prompt")
+    decode_ms: float = Field(description="From the first token to the last")
+    first_token_ms: float = Field(description="From the request's admission to its first token")
 
 
 class CompleteAnswer(BaseModel):

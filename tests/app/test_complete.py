@@ -231,6 +231,30 @@ async def test_one_choice_that_fails_fails_the_request_and_frees_the_others(serv
     assert engine.running == 0
 
 
+@pytest.mark.parametrize(
+    ("script", "asked", "reason"),
+    [
+        (FOX, {"stop": " over"}, "stop"),
+        (" you fuck off", {}, "content_filter"),
+        (FOX, {"timeout_ms": 150}, "timeout"),
+        ("", {}, "stop"),
+    ],
+)
+async def test_usage_and_timings_are_known_however_the_text_ends(
+    serve: Serve, script: str, asked: dict[str, Any], reason: str
+) -> None:
+    pause = 0.02 if "timeout_ms" in asked else 0
+    async with serve(FakeEngine(scripts=[script], pause=pause), profanity_retries=0) as client:
+        whole = await complete(client, **asked)
+        *_, last = await events(client, **asked)
+    for answer in (whole, last):
+        assert answer["choices"][0]["finish_reason"] == reason
+        assert answer["usage"]["cached_tokens"] == 2
+        assert (answer["timings"]["queue_ms"], answer["timings"]["prefill_ms"]) == (1.0, 2.0)
+        assert answer["timings"]["first_token_ms"] > 0
+        assert (answer["timings"]["decode_ms"] > 0) == (script != "")
+
+
 # The window
 
 

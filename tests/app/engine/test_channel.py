@@ -10,14 +10,25 @@ import pytest
 
 from app.engine import channel
 from app.engine.channel import Channel, pack
-from app.engine.messages import Cancel, Finished, Generation, Logprob, Sampling, Shutdown, Submit, Tokens
+from app.engine.messages import (
+    Cancel,
+    Finished,
+    Generation,
+    Logprob,
+    Prefilled,
+    Sampling,
+    Shutdown,
+    Submit,
+    Tokens,
+)
 
 MESSAGES = [
     Submit(1, Generation((1, 2, 3), 5, Sampling(0.5, logit_bias=((3, 1.5),)), stop_ids=(0,))),
     Cancel(1),
     Shutdown(),
     Tokens(1, (7, 8), (Logprob(-0.5, ((7, -0.5),)),)),
-    Finished(1, "stop", 2, 0.1, 0.2, 0.3),
+    Prefilled(1, 2, 0.1, 0.2),
+    Finished(1, "stop"),
 ]
 
 

@@ -104,7 +104,16 @@ async def test_a_started_engine_is_ready_and_says_what_runs_it(tiny_model: TinyM
 async def test_a_generation_gives_the_models_tokens(engine: EngineClient, tiny_model: TinyModel) -> None:
     ids, finished = await complete(engine, Generation((5, 6, 7), max_tokens=12))
     assert ids == Reference(tiny_model.checkpoint).greedy([5, 6, 7], 12, ())
-    assert (finished.reason, finished.cached_tokens) == ("length", 0)
+    assert finished.reason == "length"
+
+
+async def test_what_the_prompt_cost_is_known_with_its_first_token(engine: EngineClient) -> None:
+    async with engine.generate(Generation((5, 6, 7), max_tokens=12)) as steps:
+        assert steps.prefilled is None
+        await anext(steps)
+        assert steps.prefilled is not None
+        assert steps.prefilled.cached_tokens == 0
+        assert steps.prefilled.prefill_seconds > 0
 
 
 async def test_generations_at_the_same_time_give_the_tokens_that_each_gives_alone(

@@ -22,6 +22,7 @@ from app.engine.messages import (
     Finished,
     FromEngine,
     Generation,
+    Prefilled,
     Ready,
     Refused,
     Shutdown,
@@ -99,8 +100,9 @@ def test_a_generation_is_answered_token_by_token(tiny_model: TinyModel) -> None:
         peer.hear(Finished)
         return [message for message in peer.heard if not isinstance(message, Ready | Stats)]
 
-    *tokens, finished = converse(tiny_model.config(), talk)
+    prefilled, *tokens, finished = converse(tiny_model.config(), talk)
     expected = Reference(tiny_model.checkpoint).greedy([5, 6, 7], 8, ())
+    assert isinstance(prefilled, Prefilled)
     assert tokens == [Tokens(4, (token,)) for token in expected]
     assert isinstance(finished, Finished)
     assert (finished.number, finished.reason) == (4, "length")

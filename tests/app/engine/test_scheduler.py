@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.engine.cache import DecodeCache
 from app.engine.drafting import Drafter
 from app.engine.memory import Floats
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling, Tokens
+from app.engine.messages import Failed, Finished, FromEngine, Generation, Prefilled, Sampling, Tokens
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
 from app.engine.scheduler import Scheduler
@@ -40,6 +40,11 @@ def finished(said: list[FromEngine], number: int) -> Finished:
     return found
 
 
+def prefilled(said: list[FromEngine], number: int) -> Prefilled:
+    (found,) = [m for m in said if isinstance(m, Prefilled) and m.number == number]
+    return found
+
+
 def greedy(prompt: list[int], count: int) -> list[int]:
     tokens = list(prompt)
     for _ in range(count):
@@ -65,6 +70,19 @@ def test_a_stop_id_ends_the_generation_and_is_not_reported() -> None:
     assert finished(said, 1).reason == "stop"
 
 
+def test_what_the_prompt_cost_is_said_in_the_step_of_the_first_token() -> None:
+    now = iter(range(1000))
+    cache, prefixes = DecodeCache(SHAPE, 1), PrefixCache(SHAPE, 0)
+    scheduler = Scheduler(
+        FakeRunner(), cache, prefixes, prefill_chunk=2, clock=lambda: float(next(now))
+    )  # each look at the clock takes a second
+    scheduler.submit(1, Generation((5, 6, 7), max_tokens=2))
+    first, second = scheduler.step(), scheduler.step()
+    assert first == []
+    assert second[0] == Prefilled(1, cached_tokens=0, queue_seconds=1.0, prefill_seconds=5.0)
+    assert [type(message) for message in second] == [Prefilled, Tokens, Tokens, Finished]
+
+
 def test_a_long_prompt_is_computed_in_chunks_between_the_steps_of_others() -> None:
     scheduler, runner = make(chunk=8)
     scheduler.submit(1, Generation((1, 2), max_tokens=30))
@@ -82,7 +100,7 @@ def test_a_prompt_that_begins_as_an_earlier_one_pays_only_for_the_rest() -> None
     scheduler.submit(2, Generation((*range(20), 50, 51), max_tokens=3))
     said = drain(scheduler)
     assert runner.prefills == [20, 2]
-    assert finished(said, 2).cached_tokens == 20
+    assert prefilled(said, 2).cached_tokens == 20
     assert ids(said, 2) == greedy([*range(20), 50, 51], 3)
 
 
@@ -93,7 +111,7 @@ def test_a_prompt_that_goes_on_from_a_completion_reuses_it_as_well() -> None:
     longer = [*range(20), *ids(said, 1), 3]
     scheduler.submit(2, Generation(tuple(longer), max_tokens=3))
     again = drain(scheduler)
-    assert finished(again, 2).cached_tokens == 25  # the last token was never fed
+    assert prefilled(again, 2).cached_tokens == 25  # the last token was never fed
     assert ids(again, 2) == greedy(longer, 3)
 
 
@@ -201,7 +219,7 @@ def test_logits_that_are_not_finite_fail_the_generation(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(runner, "prefill", poisoned)
     scheduler.submit(1, Generation((1,), max_tokens=4))
-    assert drain(scheduler) == [Failed(1, "the model's logits are not finite")]
+    assert drain(scheduler)[1:] == [Failed(1, "the model's logits are not finite")]
     assert scheduler.stats.slots_busy == 0
 
 
