@@ -33,6 +33,9 @@ RETRY_TEMPERATURE = 0.8
 GATHERED = 64
 """Characters that the guard reads at once where nobody reads along: cheaper than token by token."""
 
+GATHERED_TOKENS = 8
+"""Tokens that the engine reports at once there; a stop string needs each as soon as it is known."""
+
 SEEDS = 2**63
 
 Deliver = Callable[[Piece], Awaitable[None]]
@@ -193,6 +196,7 @@ class Completer:
             max_tokens=min(job.max_tokens, room),
             sampling=replace(sampling, seed=seed % SEEDS),
             stop_ids=self._manifest.end_ids,
+            gather=1 if run.deliver or job.stop else GATHERED_TOKENS,
         )
 
     async def _cut_short(self, run: _Run, drafts: list[Draft]) -> None:

@@ -44,12 +44,15 @@ class Generation:
         max_tokens: Most tokens to generate; prompt and completion fit the sequence length together.
         sampling: How tokens are chosen.
         stop_ids: A token among these ends the generation with reason `stop` and is not reported.
+        gather: Tokens reported at once, after the first: where nobody reads along, fewer messages leave more
+            of the processor to the engine.
     """
 
     prompt: tuple[int, ...]
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
     stop_ids: tuple[int, ...] = ()
+    gather: int = 1
 
 
 @dataclass(frozen=True, slots=True)

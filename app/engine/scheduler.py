@@ -5,50 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from app.engine.cache import DecodeCache
-from app.engine.drafting import DRAFTED, Drafter, Record
-from app.engine.memory import Floats
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Prefilled, Stats, Tokens
-from app.engine.prefix import Entry, PrefixCache
-from app.engine.runner import Ints, Runner
-from app.engine.sampler import Sampler
-
-
-@dataclass(eq=False, slots=True)
-class Sequence:
-    """One generation on its way: waiting, then prefilling (it has an entry), then running (it has a slot).
-
-    Attributes:
-        tokens: int32, prompt and completion; the first `length` are known.
-        computed: How many of them have keys and values in the decode cache; the newest is fed next.
-        record: Success with drafted tokens.
-    """
-
-    number: int
-    generation: Generation
-    tokens: Ints
-    length: int
-    sampler: Sampler
-    submitted: float
-    entry: Entry | None = None
-    cached: int = 0
-    admitted: float = 0.0
-    computed: int = 0
-    record: Record = field(default_factory=Record)
-
-    @property
-    def prompt(self) -> Ints:
-        """The tokens that were given."""
-        return self.tokens[: len(self.generation.prompt)]
-
-    @property
-    def left(self) -> int:
-        """Tokens that may still be generated."""
-        return len(self.tokens) - self.length
+from app.engine.drafting import DRAFTED, Drafter
+from app.engine.messages import Failed, FromEngine, Generation, Stats
+from app.engine.prefix import PrefixCache
+from app.engine.runner import Runner
+from app.engine.sequence import Sequence
 
 
 class Scheduler:
@@ -114,11 +77,7 @@ class Scheduler:
         elif not all(0 <= token < shape.vocabulary for token in generation.prompt):
             self._outbox.append(Failed(number, "a token id is outside the vocabulary"))
         else:
-            tokens = np.zeros(length, np.int32)
-            tokens[: len(generation.prompt)] = generation.prompt
-            sampler = Sampler(generation.sampling, generation.prompt)
-            known = len(generation.prompt)
-            self._waiting.append(Sequence(number, generation, tokens, known, sampler, self._clock()))
+            self._waiting.append(Sequence.of(number, generation, self._clock()))
 
     def cancel(self, number: int) -> None:
         """Forget a generation, wherever it is; an unknown number has just finished."""
@@ -167,21 +126,16 @@ class Scheduler:
             return
         self._prefilling.remove(sequence)
         sequence.computed = entry.length
-        self._outbox.append(
-            Prefilled(
-                sequence.number,
-                cached_tokens=sequence.cached,
-                queue_seconds=sequence.admitted - sequence.submitted,
-                prefill_seconds=self._clock() - sequence.admitted,
-            )
-        )
-        if self._choose(sequence, logits[0]):
-            slot = len(self._running)
-            self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
-            self._cache.load(slot, entry.cached)
-            self._running.append(sequence)
-        else:
+        self._outbox.append(sequence.prefilled(self._clock()))
+        sequence.choose(logits[0])
+        self._outbox += sequence.said()
+        if sequence.end:
             self._release(sequence)
+            return
+        slot = len(self._running)
+        self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
+        self._cache.load(slot, entry.cached)
+        self._running.append(sequence)
 
     def _decode(self) -> None:
         """One step of every running sequence; a sequence that is alone may verify a draft instead."""
@@ -208,12 +162,11 @@ class Scheduler:
         self._count(seconds, len(tokens))
         if self._drafter is not None and len(tokens) == 1:
             self._drafter.observe_step(seconds)
-        ended = []
         for sequence, row in zip(self._running, logits, strict=True):
             sequence.computed += 1
-            if not self._choose(sequence, row):
-                ended.append(sequence)
-        for sequence in ended:
+            sequence.choose(row)
+            self._outbox += sequence.said()
+        for sequence in [s for s in self._running if s.end]:
             self._leave(sequence)
 
     def _draft(self, sequence: Sequence) -> list[int]:
@@ -231,46 +184,28 @@ class Scheduler:
         self._cache.fit(start + 1 + len(draft), 1)
         found = self._runner.extend(self._cache, [int(sequence.tokens[start]), *draft], start)
         seconds = self._clock() - began
-        going_on, kept = True, 0
+        kept = 0
         while (
-            going_on
+            sequence.end is None
             and kept <= len(draft)
             and (kept == 0 or sequence.tokens[start + kept] == draft[kept - 1])
         ):
-            going_on = self._choose(sequence, found.logits[kept])
+            sequence.choose(found.logits[kept])
             kept += 1
+        self._outbox += sequence.said()
         self._cache.write(0, start, found.keys[:, :kept], found.values[:, :kept])
         sequence.computed += kept
         self._count(seconds, kept)
         self._drafted_tokens += len(draft)
         self._accepted_tokens += kept - 1
         self._drafter.observe_draft(sequence.record, kept - 1, seconds)
-        if not going_on:
+        if sequence.end:
             self._leave(sequence)
 
     def _count(self, seconds: float, tokens: int) -> None:
         self._decode_steps += 1
         self._decode_rows += tokens
         self._decode_seconds += seconds
-
-    def _choose(self, sequence: Sequence, logits: Floats) -> bool:
-        """Sample the next token and report it; False when the sequence has ended."""
-        try:
-            token, logprob = sequence.sampler.choose(logits)
-        except FloatingPointError as error:
-            self._outbox.append(Failed(sequence.number, str(error)))
-            return False
-        if token in sequence.generation.stop_ids:
-            self._outbox.append(Finished(sequence.number, "stop"))
-            return False
-        sequence.tokens[sequence.length] = token
-        sequence.length += 1
-        logprobs = () if logprob is None else (logprob,)
-        self._outbox.append(Tokens(sequence.number, (token,), logprobs))
-        if sequence.left == 0:
-            self._outbox.append(Finished(sequence.number, "length"))
-            return False
-        return True
 
     def _fail(self, sequence: Sequence, error: Exception) -> None:
         self._outbox.append(Failed(sequence.number, str(error)))
