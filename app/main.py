@@ -102,7 +102,7 @@ def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
         threads=settings.engine_threads,
         slots=settings.engine_slots,
         prefill_chunk=settings.prefill_chunk,
-        prefix_bytes=settings.prefix_cache_bytes,
+        cache_bytes=settings.cache_bytes,
         cache_folder=settings.weight_cache or settings.model.parent,
         drafting=settings.drafting,
     )

@@ -97,10 +97,11 @@ class Settings(BaseSettings):
         default=None,
         description="Folder for weights packed for this processor at first start; empty: beside the model",
     )
-    prefix_cache_bytes: int = Field(
-        default=64 * 2**20,
+    cache_bytes: int = Field(
+        default=160 * 2**20,
         ge=0,
-        description="Bytes of keys and values kept for prompts that begin alike; 0: none",
+        description="Bytes of keys and values: running sequences take what they need, and what they leave "
+        "holds earlier prompts, for those that begin alike",
     )
 
     # What a request may ask for

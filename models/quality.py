@@ -181,6 +181,6 @@ def _config(model: Path, manifest: Manifest, shape: ModelShape) -> EngineConfig:
         threads=os.cpu_count() or 1,
         slots=1,
         prefill_chunk=CHUNK,
-        prefix_bytes=0,
+        cache_bytes=0,
         cache_folder=model.parent,
     )

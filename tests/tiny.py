@@ -77,7 +77,7 @@ class TinyModel:
             threads=1,
             slots=4,
             prefill_chunk=32,
-            prefix_bytes=2**20,
+            cache_bytes=2**20,
             cache_folder=self.path.parent,
         )
         return replace(config, **changes)

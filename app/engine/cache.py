@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.memory import Floats, float_zeros
+from app.engine.memory import Floats, float_zeros, give_back
 from app.engine.shape import LANES, ModelShape
 
 
@@ -24,6 +24,18 @@ class DecodeCache:
         self.length = LANES
         longest = -(-shape.sequence_length // LANES) * LANES
         self._blocks = float_zeros(2 * shape.layers, slots * longest * shape.token_floats)
+        self._touched = 0
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes: places that were ever in use since they were given back."""
+        return self._touched * self.shape.token_bytes
+
+    def give_back(self) -> None:
+        """Free the memory of every place; contents are lost."""
+        if self._touched:
+            give_back(self._blocks)
+            self._touched = 0
 
     def view(self, batch: int) -> Floats:
         """The caches of the first `batch` sequences, [2L, B, KV, S, HD]: keys of every layer, then values."""
@@ -38,13 +50,18 @@ class DecodeCache:
             return
         kept, old = min(wanted, self.length), self.view(batch)
         self.length = wanted
+        self._touch(batch)
         new = self.view(batch)
         for source, target in zip(old, new, strict=True):
             target[:, :, :kept] = source[:, :, :kept]  # they overlap: NumPy takes a copy of the source first
 
     def load(self, slot: int, rows: Floats) -> None:
         """Put a prefilled sequence, rows [2L, n, KV, HD], into a slot."""
+        self._touch(slot + 1)
         self.view(self.slots)[:, slot, :, : rows.shape[1]] = rows.transpose(0, 2, 1, 3)
+
+    def _touch(self, batch: int) -> None:
+        self._touched = max(self._touched, batch * self.length)
 
     def append(self, keys: Floats, values: Floats, positions: Sequence[int]) -> None:
         """Store one new token of each sequence: keys, values [L, B, KV, HD] at its position."""

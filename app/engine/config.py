@@ -20,7 +20,7 @@ class EngineConfig:
         threads: Threads of the runtime.
         slots: Sequences decoded at the same time.
         prefill_chunk: Most prompt tokens computed between two decode steps.
-        prefix_bytes: Budget of the prefix cache.
+        cache_bytes: Of keys and values: running sequences take what they need, earlier prompts the rest.
         cache_folder: Where packed weights are kept; writable the first time.
         drafting: Whether a sequence that is alone may guess its next tokens.
     """
@@ -32,6 +32,6 @@ class EngineConfig:
     threads: int
     slots: int
     prefill_chunk: int
-    prefix_bytes: int
+    cache_bytes: int
     cache_folder: Path
     drafting: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,14 @@ def float_zeros(*shape: int) -> Floats:
     size = math.prod(shape)
     pages = mmap.mmap(-1, max(4 * size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, np.float32, size).reshape(shape)
+
+
+def give_back(array: Floats) -> None:
+    """Free the pages of an array from `float_zeros`, or of the one it is a view of: they read as zeros."""
+    base: Any = array
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    base.obj.madvise(mmap.MADV_DONTNEED)  # a memoryview of the map
 
 
 def aligned(array: npt.NDArray[T]) -> npt.NDArray[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ class Entry:
     Attributes:
         rows: [2L, LANES + capacity, KV, HD]: keys of every layer, then values, behind LANES places of zeros.
         tokens: int32 ids of the sequence; the first `length` have keys and values.
-        users: Requests that are reading or extending it; nobody else changes or drops it.
+        users: Requests that are extending it; nobody else changes or drops it.
         high_water: Most places ever written, which is what it costs in memory.
     """
 
@@ -51,7 +52,7 @@ class PrefixCache:
     """Entries in order of use, the latest last, within a budget of bytes.
 
     Attributes:
-        budget: Bytes that idle and busy entries may take together; busy ones are never dropped.
+        budget: Bytes that all entries may take together; those in use are never dropped.
     """
 
     shape: ModelShape
@@ -88,12 +89,26 @@ class PrefixCache:
         self.entries.append(entry)
         return entry, shared
 
+    def keep(self, tokens: npt.NDArray[np.int32], rows: Callable[[int], Floats]) -> None:
+        """Remember a finished sequence; rows(n) gives its rows [2L, ..., KV, HD] from token n on."""
+        if len(tokens) * self.shape.token_bytes > self.budget:
+            return
+        entry, shared = self.acquire(tokens)
+        new, layers = rows(shared), self.shape.layers
+        entry.extend(shared, tokens[shared:], new[:layers], new[layers:])
+        self.release(entry)
+
     def release(self, entry: Entry) -> None:
-        """The request is done with the entry; the oldest idle entries leave until the budget is met."""
+        """The request is done with the entry."""
         entry.users -= 1
+        self.fit(self.budget)
+
+    def fit(self, budget: int) -> None:
+        """Take a new budget; the oldest idle entries leave until it is met."""
+        self.budget = budget
         total = self.bytes
         for old in [e for e in self.entries if e.users == 0]:
-            if total <= self.budget:
+            if total <= budget:
                 break
             total -= old.high_water * self.shape.token_bytes
             self.entries.remove(old)

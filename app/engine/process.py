@@ -51,7 +51,7 @@ def open_scheduler(config: EngineConfig) -> Scheduler:
     """A scheduler whose model has completed a real prompt."""
     runner = open_runner(config)
     cache = DecodeCache(config.shape, config.slots)
-    prefixes = PrefixCache(config.shape, config.prefix_bytes)
+    prefixes = PrefixCache(config.shape, config.cache_bytes)
     drafter = Drafter() if config.drafting else None
     scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk, drafter=drafter)
     scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
@@ -69,6 +69,8 @@ def _loop(channel: Channel, scheduler: Scheduler) -> None:
             messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
         except EOFError:
             return
+        if not messages and not scheduler.busy:
+            scheduler.rest()
         for message in messages:
             match message:
                 case Submit(number, generation):

@@ -1,4 +1,4 @@
-"""Continuous batching in plain steps: one chunk of a prompt, one token of every running sequence."""
+"""Continuous batching in plain steps: a chunk of a prompt and a token of every running sequence, in turns."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Scheduler:
         self._runner = runner
         self._cache = cache
         self._prefixes = prefixes
+        self._cache_bytes = prefixes.budget
         self._prefill_chunk = prefill_chunk
         self._drafter = drafter
         self._clock = clock
@@ -37,6 +38,7 @@ class Scheduler:
         self._prefilling: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self._outbox: list[FromEngine] = []
+        self._decode_next = False
         self._decode_steps = self._decode_rows = self._prefill_tokens = self._cached_tokens = 0
         self._drafted_tokens = self._accepted_tokens = 0
         self._decode_seconds = self._prefill_seconds = 0.0
@@ -93,26 +95,36 @@ class Scheduler:
                 return
 
     def step(self) -> list[FromEngine]:
-        """Admit, prefill one chunk, decode one token of every running sequence; return what happened."""
+        """Admit, then prefill one chunk or decode one token of every running sequence; return what happened.
+
+        A first token is said before the others' next ones are computed.
+        """
         while self._waiting and len(self._prefilling) + len(self._running) < self._cache.slots:
-            self._admit(self._waiting.popleft())
-        if self._prefilling:
+            sequence = self._waiting.popleft()
+            sequence.admitted = self._clock()
+            self._prefilling.append(sequence)
+        if self._prefilling and not (self._running and self._decode_next):
+            self._decode_next = True
             self._prefill(self._prefilling[0])
-        if self._running:
+        elif self._running:
+            self._decode_next = False
             self._decode()
         said, self._outbox = self._outbox, []
         return said
 
-    def _admit(self, sequence: Sequence) -> None:
-        sequence.admitted = self._clock()
-        sequence.entry, sequence.cached = self._prefixes.acquire(sequence.prompt)
-        self._cached_tokens += sequence.cached
-        self._prefilling.append(sequence)
+    def rest(self) -> None:
+        """Give back the decode cache's memory: nothing has run for a while."""
+        if not self._running:
+            self._cache.give_back()
+            self._balance()
 
     def _prefill(self, sequence: Sequence) -> None:
         """One chunk of the prompt; after the last one the first token is chosen and the sequence may run."""
-        entry, began = sequence.entry, self._clock()
-        assert entry is not None
+        began = self._clock()
+        if sequence.entry is None:  # not at admission: the sequence ahead may begin alike
+            sequence.entry, sequence.cached = self._prefixes.acquire(sequence.prompt)
+            self._cached_tokens += sequence.cached
+        entry = sequence.entry
         chunk = sequence.prompt[entry.length : entry.length + self._prefill_chunk]
         try:
             logits = self._runner.prefill(entry, chunk, [len(chunk) - 1])
@@ -129,13 +141,13 @@ class Scheduler:
         self._outbox.append(sequence.prefilled(self._clock()))
         sequence.choose(logits[0])
         self._outbox += sequence.said()
-        if sequence.end:
-            self._release(sequence)
-            return
-        slot = len(self._running)
-        self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
-        self._cache.load(slot, entry.cached)
-        self._running.append(sequence)
+        if sequence.end is None:
+            slot = len(self._running)
+            self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
+            self._cache.load(slot, entry.cached)
+            self._running.append(sequence)
+            self._balance()
+        self._release(sequence)
 
     def _decode(self) -> None:
         """One step of every running sequence; a sequence that is alone may verify a draft instead."""
@@ -157,6 +169,7 @@ class Scheduler:
         positions = [s.computed for s in self._running]
         began = self._clock()
         self._cache.fit(max(positions) + 1, len(tokens))
+        self._balance()
         logits = self._runner.decode(self._cache, tokens, positions)
         seconds = self._clock() - began
         self._count(seconds, len(tokens))
@@ -182,6 +195,7 @@ class Scheduler:
         began = self._clock()
         start = sequence.computed
         self._cache.fit(start + 1 + len(draft), 1)
+        self._balance()
         found = self._runner.extend(self._cache, [int(sequence.tokens[start]), *draft], start)
         seconds = self._clock() - began
         kept = 0
@@ -214,18 +228,19 @@ class Scheduler:
     def _leave(self, sequence: Sequence) -> None:
         """Free a running sequence's slot: keep what it computed, move the last one into its place."""
         slot, last = self._running.index(sequence), len(self._running) - 1
-        entry, start, end = sequence.entry, len(sequence.prompt), sequence.computed
-        assert entry is not None
-        if end > start:
-            rows = self._cache.rows(slot, start, end)
-            layers = self._runner.shape.layers
-            entry.extend(start, sequence.tokens[start:end], rows[:layers], rows[layers:])
+        end = sequence.computed
+        if end > len(sequence.prompt):
+            self._prefixes.keep(sequence.tokens[:end], lambda start: self._cache.rows(slot, start, end))
         if slot != last:
             self._running[slot] = self._running[last]
             self._cache.move(last, slot, self._running[slot].computed)
         self._running.pop()
-        self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.entry is not None:
             self._prefixes.release(sequence.entry)
+            sequence.entry = None
+
+    def _balance(self) -> None:
+        """Earlier prompts may have what running sequences leave."""
+        self._prefixes.fit(max(self._cache_bytes - self._cache.bytes, 0))

@@ -114,3 +114,14 @@ def test_a_moved_sequence_is_the_same_and_the_others_stay(source: int, target: i
     sequences[target] = sequences[source]
     for slot, sequence in enumerate(sequences):
         assert np.array_equal(cache.rows(slot, 0, tokens), sequence)
+
+
+def test_memory_that_is_given_back_reads_as_zeros_and_may_be_used_again() -> None:
+    cache = DecodeCache(SHAPE, SLOTS)
+    cache.load(1, rows(1, 10))
+    assert cache.bytes == 2 * LANES * SHAPE.token_bytes
+    cache.give_back()
+    assert cache.bytes == 0
+    assert not cache.view(SLOTS).any()
+    cache.load(0, rows(2, 5))
+    assert np.array_equal(cache.rows(0, 0, 5), rows(2, 5))

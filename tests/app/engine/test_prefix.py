@@ -177,3 +177,35 @@ def test_whatever_comes_and_goes_an_entry_holds_its_own_prompt(
         cache.release(entry)
     assert cache.bytes <= budget
     assert all(entry.users == 0 for entry in cache.entries)
+
+
+def test_a_finished_sequence_extends_the_entry_of_its_prompt(cache: PrefixCache) -> None:
+    remember(cache, [1, 2, 3])
+    began: list[int] = []
+
+    def rest(start: int) -> Floats:
+        began.append(start)
+        new = rows([1, 2, 3, 4, 5][start:])
+        return np.concatenate([new, -new])
+
+    cache.keep(tokens([1, 2, 3, 4, 5]), rest)
+    assert began == [3]
+    (entry,) = cache.entries
+    check(entry, [1, 2, 3, 4, 5])
+    assert entry.users == 0
+
+
+def test_a_finished_sequence_beyond_the_budget_drops_nobody(cache: PrefixCache) -> None:
+    remember(cache, [1, 2, 3])
+    cache.fit(4 * SHAPE.token_bytes)
+    cache.keep(tokens([7, 8, 9, 10, 11]), lambda start: rows([]))
+    (entry,) = cache.entries
+    check(entry, [1, 2, 3])
+
+
+def test_a_smaller_budget_drops_the_oldest_idle_entries(cache: PrefixCache) -> None:
+    remember(cache, [1, 2, 3])
+    remember(cache, [7, 8, 9])
+    cache.fit(5 * SHAPE.token_bytes)
+    (entry,) = cache.entries
+    check(entry, [7, 8, 9])

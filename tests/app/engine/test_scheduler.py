@@ -12,6 +12,7 @@ from app.engine.messages import Failed, Finished, FromEngine, Generation, Prefil
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
 from app.engine.scheduler import Scheduler
+from app.engine.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
 
 
@@ -80,7 +81,7 @@ def test_what_the_prompt_cost_is_said_in_the_step_of_the_first_token() -> None:
     first, second = scheduler.step(), scheduler.step()
     assert first == []
     assert second[0] == Prefilled(1, cached_tokens=0, queue_seconds=1.0, prefill_seconds=5.0)
-    assert [type(message) for message in second] == [Prefilled, Tokens, Tokens, Finished]
+    assert [type(message) for message in second] == [Prefilled, Tokens]
 
 
 def test_a_long_prompt_is_computed_in_chunks_between_the_steps_of_others() -> None:
@@ -88,9 +89,60 @@ def test_a_long_prompt_is_computed_in_chunks_between_the_steps_of_others() -> No
     scheduler.submit(1, Generation((1, 2), max_tokens=30))
     scheduler.step()
     scheduler.submit(2, Generation(tuple(range(3, 33)), max_tokens=2))
-    steps = [scheduler.step() for _ in range(4)]
+    steps = [scheduler.step() for _ in range(8)]
     assert runner.prefills == [2, 8, 8, 8, 6]
-    assert [len(ids(said, 1)) for said in steps] == [1, 1, 1, 1]
+    assert [len(ids(said, 1)) for said in steps] == [1, 0] * 4
+
+
+def test_a_first_token_is_said_before_the_others_next_ones_are_computed() -> None:
+    scheduler, runner = make()
+    scheduler.submit(1, Generation((1,), max_tokens=9))
+    scheduler.step()
+    scheduler.submit(2, Generation((2,), max_tokens=9))
+    scheduler.step()
+    decoded = list(runner.decodes)
+    assert ids(scheduler.step(), 2) == greedy([2], 1)
+    assert runner.decodes == decoded
+
+
+def test_prompts_that_arrive_together_and_begin_alike_are_computed_once() -> None:
+    scheduler, runner = make(chunk=64)
+    for number in (1, 2, 3):
+        scheduler.submit(number, Generation((*range(20), 50 + number), max_tokens=3))
+    said = drain(scheduler)
+    assert runner.prefills == [21, 1, 1]
+    for number in (1, 2, 3):
+        assert ids(said, number) == greedy([*range(20), 50 + number], 3)
+
+
+def test_earlier_prompts_hold_what_running_sequences_leave() -> None:
+    budget = 2 * LANES * SHAPE.token_bytes
+    scheduler, _ = make(budget=budget)
+    scheduler.submit(1, Generation(tuple(range(60)), max_tokens=2))
+    drain(scheduler)
+    assert scheduler.stats.prefix_bytes == 61 * SHAPE.token_bytes
+    for number in (2, 3):
+        scheduler.submit(number, Generation((60 + number,), max_tokens=40))
+    said: list[FromEngine] = []
+    while scheduler.running < 2:
+        said += scheduler.step()
+    assert scheduler.stats.prefix_bytes == 0
+    said += drain(scheduler)
+    assert ids(said, 2) == greedy([62], 40)
+
+
+def test_a_rest_gives_the_memory_of_the_slots_back() -> None:
+    cache = DecodeCache(SHAPE, 3)
+    scheduler = Scheduler(FakeRunner(), cache, PrefixCache(SHAPE, 10**9), prefill_chunk=64)
+    scheduler.submit(1, Generation((1, 2), max_tokens=9))
+    scheduler.step()
+    scheduler.rest()
+    assert cache.bytes > 0
+    drain(scheduler)
+    scheduler.rest()
+    assert cache.bytes == 0
+    scheduler.submit(2, Generation((1, 2), max_tokens=9))
+    assert ids(drain(scheduler), 2) == greedy([1, 2], 9)
 
 
 def test_a_prompt_that_begins_as_an_earlier_one_pays_only_for_the_rest() -> None:
@@ -201,6 +253,7 @@ def test_a_runtime_error_while_decoding_fails_all_that_run_and_the_next_works() 
     scheduler, runner = make()
     for number in (1, 2):
         scheduler.submit(number, Generation((number,), max_tokens=9))
+    while scheduler.running < 2:
         scheduler.step()
     runner.fail = RuntimeError("no")
     assert scheduler.step() == [Failed(1, "no"), Failed(2, "no")]
