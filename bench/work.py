@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal
 
 VOCABULARY = 40_000
 """Random prompts stay below it: ids that every copy of the weights has."""
@@ -14,18 +15,28 @@ STREAM_TOKENS = 64
 EDITOR_PROMPT = 128
 EDITOR_STEPS = 12
 
+TEXT = Path("models/texts/quality.txt")
+CHARACTERS_A_TOKEN = 4.8
+"""Of the English below, by the default model's vocabulary."""
+
+REQUESTS = 3
+"""Each client of a server sends so many, one after the other."""
+
+Kind = Literal["prefill", "decode", "editor", "closed", "streamed", "first"]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """A row of the table.
 
     Attributes:
-        size: Prompt tokens, or streams.
+        kind: Name of the method that does it.
+        size: Prompt tokens, streams or clients.
         unit: Of the figure; of rates the larger is better, of times the smaller.
     """
 
     name: str
-    kind: Literal["prefill", "decode", "editor"]
+    kind: Kind
     size: int
     unit: Literal["tok/s", "ms"]
 
@@ -38,23 +49,20 @@ WORKS = (
     Work("decode_4", "decode", 4, "tok/s"),
     Work("decode_8", "decode", 8, "tok/s"),
     Work("editor_ttft", "editor", EDITOR_PROMPT, "ms"),
+    Work("http_1", "closed", 1, "tok/s"),
+    Work("http_8", "closed", 8, "tok/s"),
+    Work("http_stream_8", "streamed", 8, "tok/s"),
+    Work("http_ttft", "first", 128, "ms"),
 )
+"""Methods of the peers, each of which does the work once and returns its figure:
 
-
-class Peer(Protocol):
-    """An engine under measurement: each call does the work once and returns its figure."""
-
-    def prefill(self, tokens: int) -> float:
-        """Prompt tokens a second, from nothing cached to the first new token."""
-        ...
-
-    def decode(self, streams: int) -> float:
-        """Tokens a second of all streams, at positions 32 to 96."""
-        ...
-
-    def editor(self, tokens: int) -> float:
-        """Median milliseconds to the first token when the prompt has grown by one to three tokens."""
-        ...
+- prefill: prompt tokens a second, from nothing cached to the first new token;
+- decode: tokens a second of all streams, at positions 32 to 96;
+- editor: median milliseconds to the first token when the prompt has grown by one to three tokens;
+- closed: tokens a second of clients that each send their next request when the last is answered;
+- streamed: the same with answers as event streams;
+- first: median milliseconds to the first text of an idle engine, for a new prompt of so many tokens.
+"""
 
 
 def prompt(tokens: int, seed: int) -> list[int]:
@@ -63,12 +71,19 @@ def prompt(tokens: int, seed: int) -> list[int]:
     return [rng.randrange(100, VOCABULARY) for _ in range(tokens)]
 
 
+def text(tokens: int, seed: int) -> str:
+    """English of about so many tokens: nothing that an earlier prompt began with."""
+    words = TEXT.read_text().split(" ")
+    begin = random.Random(seed).randrange(len(words) - tokens)
+    return f"{seed} {' '.join(words[begin : begin + tokens])}"[: int(CHARACTERS_A_TOKEN * tokens)].rstrip()
+
+
 def keystrokes(tokens: int, seed: int) -> list[list[int]]:
     """Prompts of one editing session: each is the last with its end retyped and one to three tokens more."""
     rng = random.Random(seed)
-    text = prompt(tokens, seed)
-    prompts = [text]
+    typed = prompt(tokens, seed)
+    prompts = [typed]
     for _ in range(EDITOR_STEPS):
-        text = [*text[: len(text) - rng.randrange(2)], *prompt(rng.randrange(1, 4), rng.randrange(2**30))]
-        prompts.append(text)
+        typed = [*typed[: len(typed) - rng.randrange(2)], *prompt(rng.randrange(1, 4), rng.randrange(2**30))]
+        prompts.append(typed)
     return prompts
