@@ -15,13 +15,14 @@ from typing import TypeVar
 from app.detokenizer import Detokenizer
 from app.draft import Draft
 from app.engine.messages import Generation
-from app.engine.protocol import Engine
+from app.engine.protocol import Engine, Steps
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
 from app.job import Job, Outcome, Piece, Prompt, Timings, Tokenizer, Usage
 from app.manifest import Manifest
 from app.metrics import Metrics
+from app.screen import LateScreen, Screen
 from app.stop import StopScanner
 from app.window import Window, keep_newest, window_limit
 
@@ -31,7 +32,7 @@ RETRY_TEMPERATURE = 0.8
 """At least this on a retry: a greedy sample would come out the same again."""
 
 GATHERED = 64
-"""Characters that the guard reads at once where nobody reads along: cheaper than token by token."""
+"""Tokens that are read at once where nobody reads along."""
 
 GATHERED_TOKENS = 8
 """Tokens that the engine reports at once there; a stop string needs each as soon as it is known."""
@@ -133,21 +134,26 @@ class Completer:
         return window
 
     def _draft(self, run: _Run, index: int, attempt: int = 1) -> Draft:
-        guarded = run.job.policy != "off"
+        policy, guard, before = run.job.policy, run.guard, run.prompt.before
+        screen: Screen | None = None
+        if policy != "off":
+            screen = (
+                GuardStream(guard, before, policy=policy)
+                if run.deliver
+                else LateScreen(guard, before, policy)
+            )
 
         def spell(number: int, before: str) -> str:
             text = self._tokenizer.detokenize([number]).decode(errors="replace")
-            return "" if guarded and run.guard.check(text, before=before).flagged else text
+            return "" if screen and guard.check(text, before=before).flagged else text
 
         return Draft(
             index,
             attempt,
             Detokenizer(self._tokenizer),
             StopScanner(run.job.stop),
-            GuardStream(run.guard, run.prompt.before, policy=run.job.policy)
-            if run.job.policy != "off"
-            else None,
-            gather=1 if run.deliver else GATHERED,
+            screen,
+            gather=1 if run.deliver or run.job.stop else GATHERED,
             spell=None if run.job.sampling.logprobs is None else spell,
         )
 
@@ -165,36 +171,43 @@ class Completer:
 
     async def _sample(self, run: _Run, draft: Draft) -> None:
         """Write one draft to its end; leaving early, for whatever reason, frees the engine's slot."""
-        async with self._engine.generate(self._generation(run, draft)) as steps:
-            async for tokens in steps:
-                now = time.perf_counter()
-                if draft.first_token is None:
-                    draft.first_token, draft.prefilled = now, steps.prefilled
-                    self._metrics.first_token_seconds.observe(now - run.started)
-                else:
-                    self._metrics.inter_token_seconds.observe((now - draft.last_token) / len(tokens.ids))
-                draft.last_token = now
-                self._metrics.generation_tokens.inc(len(tokens.ids))
-                await run.show(draft.push(tokens))
-                if draft.reason:
-                    return
+        try:
+            async with self._engine.generate(self._generation(run, draft)) as steps:
+                await self._read(run, draft, steps)
+        finally:
+            self._metrics.generation_tokens.inc(draft.tokens)
+
+    async def _read(self, run: _Run, draft: Draft, steps: Steps) -> None:
+        """Read a generation to its end, or until the draft has one."""
+        async for tokens in steps:
+            now = time.perf_counter()
             if draft.first_token is None:
-                draft.first_token = draft.last_token = time.perf_counter()
-                draft.prefilled = steps.prefilled
-            await run.show(
-                draft.close("length" if steps.finished and steps.finished.reason == "length" else "stop")
-            )
+                draft.first_token, draft.prefilled = now, steps.prefilled
+                self._metrics.first_token_seconds.observe(now - run.started)
+            else:
+                self._metrics.inter_token_seconds.observe((now - draft.last_token) / len(tokens.ids))
+            draft.last_token = now
+            if piece := draft.push(tokens):
+                await run.show(piece)
+            if draft.reason:
+                return
+        if draft.first_token is None:
+            draft.first_token = draft.last_token = time.perf_counter()
+            draft.prefilled = steps.prefilled
+        await run.show(
+            draft.close("length" if steps.finished and steps.finished.reason == "length" else "stop")
+        )
 
     def _generation(self, run: _Run, draft: Draft) -> Generation:
         job, sampling = run.job, run.job.sampling
         if draft.attempt > 1:
             sampling = replace(sampling, temperature=max(sampling.temperature, RETRY_TEMPERATURE))
-        seed = sampling.seed + draft.index + job.choices * (draft.attempt - 1)
+        seed = (sampling.seed + draft.index + job.choices * (draft.attempt - 1)) % SEEDS
         room = self._manifest.sequence_length - len(run.window.ids)
         return Generation(
             prompt=run.window.ids,
             max_tokens=min(job.max_tokens, room),
-            sampling=replace(sampling, seed=seed % SEEDS),
+            sampling=sampling if seed == sampling.seed else replace(sampling, seed=seed),
             stop_ids=self._manifest.end_ids,
             gather=1 if run.deliver or job.stop else GATHERED_TOKENS,
         )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.engine.messages import Logprob, Prefilled, Tokens
-from app.guard.stream import GuardStream
 from app.job import Choice, FinishReason, Piece, TokenLogprob
+from app.screen import Screen
 from app.stop import StopScanner
 
 
@@ -37,7 +37,7 @@ class _Spoken:
 class Draft:
     """Detokenizes, ends at a stop string, passes through the guard: in this order.
 
-    The guard reads at least `gather` characters at once: more cost it less, a stream's reader wants each.
+    At least `gather` tokens are read at once: many cost the tokenizer no more than one.
     `spell` gives the text of an alternative token after a text, or nothing where it must not be shown.
 
     Attributes:
@@ -56,7 +56,7 @@ class Draft:
         attempt: int,
         decoder: Decoder,
         stop: StopScanner,
-        screen: GuardStream | None,
+        screen: Screen | None,
         *,
         gather: int,
         spell: Callable[[int, str], str] | None,
@@ -73,7 +73,7 @@ class Draft:
         self._stop = stop
         self._screen = screen
         self._gather = gather
-        self._gathered = ""
+        self._unread: list[int] = []
         self._spell = spell
         self._decoded = ""
         self._spoken: deque[_Spoken] = deque()
@@ -88,7 +88,8 @@ class Draft:
         """The piece that these tokens make certain; sets `reason` when they end the choice."""
         self.tokens += len(tokens.ids)
         if self._spell is None:
-            return self._show(self._decoder.push(tokens.ids), last=False)
+            self._unread += tokens.ids
+            return None if len(self._unread) < self._gather else self._show(self._read(), last=False)
         piece = ""
         for number, logprob in zip(tokens.ids, tokens.logprobs, strict=True):
             start = len(self._decoded) + len(piece)
@@ -98,7 +99,7 @@ class Draft:
 
     def close(self, reason: FinishReason) -> Piece | None:
         """The last piece; `reason` stands unless the end of the text brings a reason of its own."""
-        piece = self._show(self._decoder.finish(), last=True)
+        piece = self._show(self._read() + self._decoder.finish(), last=True)
         self.reason = self.reason or reason
         return piece
 
@@ -109,6 +110,10 @@ class Draft:
         logprobs = None if self._spell is None else () if rejected else tuple(self._logprobs)
         return Choice(self.index, "" if rejected else before + self.text, self.reason, logprobs)
 
+    def _read(self) -> str:
+        unread, self._unread = self._unread, []
+        return self._decoder.push(unread) if unread else ""
+
     def _show(self, piece: str, *, last: bool) -> Piece | None:
         if self._spell is not None:
             self._decoded += piece
@@ -118,22 +123,14 @@ class Draft:
         if self._stop.found:
             self.reason, last = "stop", True
         if self._screen is not None:
-            text = self._screened(self._screen, text, last)
+            text = self._screen.push(text)
+            if last:
+                text += self._screen.finish()
+            if self._screen.stopped:
+                self.reason = "content_filter"
         self.text += text
         logprobs = None if self._spell is None else self._speak(last)
         return Piece(self.index, text, logprobs) if text or logprobs else None
-
-    def _screened(self, screen: GuardStream, text: str, last: bool) -> str:
-        """The text that the guard lets pass now."""
-        self._gathered += text
-        if not last and len(self._gathered) < self._gather:
-            return ""
-        text, self._gathered = screen.push(self._gathered), ""
-        if last:
-            text += screen.finish()
-        if screen.stopped:
-            self.reason = "content_filter"
-        return text
 
     def _speak(self, last: bool) -> tuple[TokenLogprob, ...]:
         """Logprobs of the tokens whose characters have all been shown, or cut off at the end."""

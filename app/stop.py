@@ -19,6 +19,8 @@ class StopScanner:
 
     def push(self, piece: str) -> str:
         """The text that is certain once this piece is known."""
+        if not self._stops:
+            return piece
         if self.found:
             return ""
         text = self._held + piece

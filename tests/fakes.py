@@ -40,14 +40,16 @@ class FakeSteps:
         return self
 
     async def __anext__(self) -> Tokens:
-        await asyncio.sleep(self._engine.pause)
+        if self._engine.pause or self.prefilled is None:  # without a pause it answers in the loop's next turn
+            await asyncio.sleep(self._engine.pause)
         self._engine.fail_after -= 1
         if self._engine.fail_after == -1:
             raise EngineFailedError
         self.prefilled = Prefilled(1, 2, 0.001, 0.002)
         for number in self._ids:
-            logprobs = (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),)
-            return Tokens(1, (number,), logprobs if self._generation.sampling.logprobs is not None else ())
+            if self._generation.sampling.logprobs is None:
+                return Tokens(1, (number,))
+            return Tokens(1, (number,), (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),))
         self.finished = Finished(1, self._reason)
         raise StopAsyncIteration
 

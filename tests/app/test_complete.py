@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.engine.messages import Sampling
 from tests.app.conftest import Serve
-from tests.fakes import FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -191,6 +192,24 @@ def test_the_streams_text_is_the_whole_text(serve: Serve, script: str, stop: lis
 
     streamed, whole = asyncio.run(both())
     assert streamed == whole
+
+
+async def test_tokens_that_nobody_reads_along_are_detokenized_together(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    detokenize = ByteTokenizer.detokenize
+
+    def counted(self: ByteTokenizer, ids: Sequence[int]) -> bytes:
+        calls.append(len(ids))
+        return detokenize(self, ids)
+
+    monkeypatch.setattr(ByteTokenizer, "detokenize", counted)
+    async with serve() as client:
+        await complete(client)
+        assert calls == [len(FOX)]
+        await events(client)
+    assert calls[1:] == [1] * len(FOX) + [0]
 
 
 async def test_a_character_of_several_tokens_is_never_cut(serve: Serve) -> None:

@@ -1,0 +1,76 @@
+"""What of a text may be shown."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.guard.guard import Guard
+from app.guard.stream import OutputPolicy
+from app.guard.verdict import Verdict
+
+STRIDE = 512
+"""Characters between two looks at a text that nobody reads yet: a look is at all of it."""
+
+
+class Screen(Protocol):
+    """Takes a text in pieces and passes on what the guard lets pass; a `GuardStream` is one."""
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the guard has found something."""
+        ...
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the text is rejected: nothing more comes out."""
+        ...
+
+    def push(self, piece: str) -> str:
+        """What may be shown now."""
+        ...
+
+    def finish(self) -> str:
+        """The rest."""
+        ...
+
+
+class LateScreen:
+    """Passes a text on at its end, where nobody reads along: a look at the whole costs least."""
+
+    def __init__(self, guard: Guard, before: str, policy: OutputPolicy) -> None:
+        self._guard = guard
+        self._before = before
+        self._policy = policy
+        self._verdict = Verdict()
+        self._text = ""
+        self._seen = 0
+
+    @property
+    def tripped(self) -> bool:
+        """See Screen."""
+        return self._verdict.flagged
+
+    @property
+    def stopped(self) -> bool:
+        """See Screen."""
+        return self.tripped and self._policy != "mask"
+
+    def push(self, piece: str) -> str:
+        """Nothing; but a text that is rejected whatever follows need not be written to its end."""
+        self._text += piece
+        if self._policy != "mask" and len(self._text) - self._seen >= STRIDE:
+            self._seen = len(self._text)
+            verdict = self._guard.check(self._text, before=self._before)
+            if verdict.flagged and verdict.spans[0].end <= self._settled():
+                self._verdict = verdict
+        return ""
+
+    def finish(self) -> str:
+        """The text, masked where the policy says so."""
+        if not self.stopped:
+            self._verdict = self._guard.check(self._text, before=self._before)
+        return "" if self.stopped else self._guard.mask(self._text, self._verdict)
+
+    def _settled(self) -> int:
+        """The index up to which nothing that follows can excuse a word."""
+        return self._guard.open_from(self._text, before=self._before)

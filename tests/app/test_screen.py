@@ -1,0 +1,59 @@
+"""What a text that nobody reads along may show."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.guard.guard import Guard
+from app.guard.stream import GuardStream, OutputPolicy
+from app.screen import STRIDE, LateScreen, Screen
+
+WORDS = st.lists(
+    st.sampled_from(["fine", "fuck", "as", "s", "ess", "the", " ", "shi", "t", "ake"]), max_size=8
+)
+
+
+def shown(screen: Screen, pieces: list[str]) -> tuple[str, bool, bool]:
+    text = "".join(screen.push(piece) for piece in pieces) + screen.finish()
+    return text, screen.tripped, screen.stopped
+
+
+def test_a_text_is_shown_at_its_end(guard: Guard) -> None:
+    screen = LateScreen(guard, "", "reject")
+    assert [screen.push("fine "), screen.push("text")] == ["", ""]
+    assert screen.finish() == "fine text"
+
+
+def test_a_rejected_text_is_not_shown_and_a_masked_one_is(guard: Guard) -> None:
+    assert shown(LateScreen(guard, "", "reject"), ["you fu", "ck off"]) == ("", True, True)
+    assert shown(LateScreen(guard, "", "mask"), ["you fu", "ck off"]) == ("you ████ off", True, False)
+
+
+def test_the_text_before_belongs_to_the_word(guard: Guard) -> None:
+    assert shown(LateScreen(guard, "what the fu", "reject"), ["ck off"])[2]
+
+
+def test_a_long_text_stops_at_a_word_that_nothing_can_excuse(guard: Guard) -> None:
+    screen = LateScreen(guard, "", "reject")
+    screen.push("you fuck off " + "and so on " * (STRIDE // 10))
+    assert screen.stopped
+    assert screen.finish() == ""
+
+
+def test_a_long_text_goes_on_where_a_word_may_still_be_excused(guard: Guard) -> None:
+    screen = LateScreen(guard, "", "reject")
+    screen.push("and so on " * (STRIDE // 10 + 1) + "shit")
+    assert not screen.stopped
+    screen.push("ake mushrooms")
+    assert screen.finish().endswith("shitake mushrooms")
+
+
+@pytest.mark.parametrize("policy", ["mask", "reject"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=WORDS)
+def test_it_finds_what_a_stream_finds(guard: Guard, policy: OutputPolicy, pieces: list[str]) -> None:
+    late = shown(LateScreen(guard, "", policy), pieces)
+    text, tripped, stopped = shown(GuardStream(guard, policy=policy), pieces)
+    assert late == ("" if stopped else text, tripped, stopped)
