@@ -8,12 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from app.envelope import handle_errors
 from app.limits import Limits
-from app.routes import pages, routers_of
+from app.routes import pages, routes_of
 from app.schemas.body import Body
 from app.schemas.chat import ChatRequest
 from app.schemas.complete import CompleteRequest
@@ -55,10 +54,10 @@ def build_api(
         lifespan=lifespan,
         # Traces where OpenTelemetry is set up; its logs could quote a request, and metrics are Prometheus'.
         telemetry={"logs": False, "metrics": False},
-        generate_unique_id_function=lambda route: route.name,
     )
-    for router in routers_of(settings):
-        app.include_router(router)
+    for route in routes_of(settings):  # not by include_router: that matches each request three times
+        route.unique_id = route.name  # the document's operationId
+        app.router.routes.append(route)
     app.mount("/static", pages.static_files())
     app.mount("/docs-assets", pages.docs_assets())
     handle_errors(app)
@@ -68,10 +67,7 @@ def build_api(
 
 def countable_paths(settings: Settings) -> frozenset[str]:
     """Paths that counts and log lines may name: they hold nothing of the client's making."""
-    routes = [route for router in routers_of(settings) for route in router.routes]
-    return frozenset(
-        {"/static", "/docs-assets", *(route.path for route in routes if isinstance(route, APIRoute))}
-    )
+    return frozenset({"/static", "/docs-assets", *(route.path for route in routes_of(settings))})
 
 
 def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:

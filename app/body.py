@@ -9,42 +9,59 @@ from typing import Any, get_type_hints
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidRequestError
+
+Endpoint = Callable[..., Coroutine[Any, Any, object]]
+
+JSON = b"application/json"
 
 LONGEST_NAME = 40
 """Characters of an unknown field's name that are compared with the known ones."""
 
 
 class JsonRoute(APIRoute):
-    """A route whose endpoint takes the request and a `body`.
+    """A route whose endpoint takes the request and a `body`, which a `BodyReceiver` has put into the scope.
 
     The bytes are validated as they are parsed, which refuses what the framework's own reading lets pass:
     other encodings than UTF-8, lone surrogates, numbers that are not finite, deep nesting.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read the body, call the endpoint, write its answer."""
-        endpoint = self.endpoint
-        model: type[BaseModel] = get_type_hints(endpoint)["body"]
-        names = _field_names(model)
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.app = _json_app(endpoint)
 
-        async def handle(request: Request) -> Response:
-            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise InvalidRequestError(
-                    None, "a JSON object with Content-Type: application/json is required"
-                )
-            try:
-                body = model.model_validate_json(await request.body())
-            except ValidationError as error:
-                raise _first_fault(error, names) from None
-            answer = await endpoint(request, body)
-            if isinstance(answer, Response):
-                return answer
-            return Response(answer.model_dump_json(), media_type="application/json")
 
-        return handle
+def _json_app(endpoint: Endpoint) -> ASGIApp:
+    """Validate the body, call the endpoint, write its answer."""
+    model: type[BaseModel] = get_type_hints(endpoint)["body"]
+    names = _field_names(model)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        _check_media_type(scope)
+        try:
+            body = model.model_validate_json(scope["body"])
+        except ValidationError as error:
+            raise _first_fault(error, names) from None
+        answer = await endpoint(Request(scope, receive, send), body)
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+            return
+        written = to_json(answer)
+        headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(written))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": written})
+
+    return app
+
+
+def _check_media_type(scope: Scope) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-type" and value.partition(b";")[0].strip().lower() == JSON:
+            return
+    raise InvalidRequestError(None, "a JSON object with Content-Type: application/json is required")
 
 
 def _field_names(model: type[BaseModel]) -> frozenset[str]:

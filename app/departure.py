@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from starlette.types import Receive
 
@@ -13,27 +12,33 @@ class ClientLeftError(Exception):
     """The client has closed its connection; nobody reads an answer."""
 
 
-@asynccontextmanager
-async def while_connected(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the block when the client leaves; the request's body must have been read.
+class WhileConnected:
+    """Cancels the block when the client leaves; the request's body must have been read.
 
-    Raises:
+    Raises (on leaving):
         ClientLeftError: The client has left.
     """
 
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        presence.reschedule(asyncio.get_running_loop().time())
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = False
 
-    try:
-        async with asyncio.timeout(None) as presence:
-            watcher = asyncio.create_task(watch())
-            try:
-                yield
-            finally:
-                watcher.cancel()
-    except TimeoutError:
-        if presence.expired():
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watcher.cancel()
+        # As asyncio.timeout does: the cancellation is ours unless somebody else has asked for one, too.
+        if self._left and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise ClientLeftError from None
-        raise
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        self._task.cancel()

@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from pydantic_core import to_json
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.departure import ClientLeftError, while_connected
+from app.departure import ClientLeftError, WhileConnected
 from app.envelope import as_service_error, envelope
 from app.record import record_of
 
 PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
 
-Emit = Callable[[str], Awaitable[None]]
+Emit = Callable[[object], Awaitable[None]]
+"""Sends an answer that pydantic can write, as one event."""
 
 
 class EventStream(Response):
@@ -55,8 +57,8 @@ class EventStream(Response):
             except TimeoutError:
                 raise ClientLeftError from None
 
-        async def emit(data: str) -> None:
-            await write(f"data: {data}\n\n".encode())
+        async def emit(answer: object) -> None:
+            await write(b"data: %b\n\n" % to_json(answer))
 
         async def ping() -> None:
             with suppress(ClientLeftError):
@@ -65,7 +67,7 @@ class EventStream(Response):
                     await write(PING)
 
         try:
-            async with while_connected(receive):
+            async with WhileConnected(receive):
                 pings = asyncio.create_task(ping())
                 try:
                     await self._produce(emit)
@@ -74,7 +76,7 @@ class EventStream(Response):
                 except Exception as error:
                     if not started:
                         raise
-                    await emit(envelope(as_service_error(error), scope).decode())
+                    await write(b"data: %b\n\n" % envelope(as_service_error(error), scope))
                 finally:
                     pings.cancel()
                 await write(DONE, more=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+from pydantic_core import to_json
 
 from app.settings import Settings
 
@@ -24,7 +25,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return to_json(line, fallback=str).decode()
 
 
 class HumanFormatter(logging.Formatter):
@@ -60,4 +61,7 @@ def configure_logs(settings: Settings) -> None:
         HumanFormatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S") if human else JsonFormatter()
     )
     logging.raiseExceptions = False
+    # What no format of ours shows need not be found out for each line.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)

@@ -112,6 +112,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """What every request passes, outermost first."""
     keys = ApiKeys([key.get_secret_value() for key in settings.api_keys], settings.api_keys_file)
     open_paths = frozenset(ALWAYS_OPEN + (("/metrics",) if settings.metrics == "open" else ()))
+    key_check = Middleware(KeyCheck, keys=keys, open_paths=open_paths)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -122,7 +123,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     return [
         Middleware(Observer, metrics=metrics, paths=countable_paths(settings)),
         *([cors] if settings.cors_origins else []),
-        Middleware(KeyCheck, keys=keys, open_paths=open_paths),
+        *([key_check] if keys.required else []),
         Middleware(
             BodyReceiver, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
         ),

@@ -29,8 +29,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._last_stats = Stats()
 
-        self.requests = self._counter("requests", "HTTP requests", "route", "status")
-        self.request_seconds = self._histogram(
+        self._requests = self._counter("requests", "HTTP requests", "route", "status")
+        self._request_seconds = self._histogram(
             "request_duration_seconds",
             "First byte of a request to the last of its answer",
             SECONDS,
@@ -88,6 +88,11 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="max",
         )
+
+    def observe_request(self, route: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        self._requests.labels(route, status).inc()
+        self._request_seconds.labels(route).observe(seconds)
 
     def observe_memory(self, processes: Mapping[str, int | None]) -> None:
         """Say what processes, by name and id, hold in memory."""

@@ -43,23 +43,23 @@ class Observer:
                 message["headers"] = [*message.get("headers", ()), *record.headers()]
             await send(message)
 
-        with self._metrics.running.track_inprogress():
-            try:
-                await self._app(scope, receive, send_named)
-            except Exception as error:
-                answer = as_service_error(error)
-                if not record.status:
-                    await error_response(answer, scope)(scope, receive, send_named)
-            finally:
-                self._close(scope, record)
+        self._metrics.running.inc()
+        try:
+            await self._app(scope, receive, send_named)
+        except Exception as error:
+            answer = as_service_error(error)
+            if not record.status:
+                await error_response(answer, scope)(scope, receive, send_named)
+        finally:
+            self._close(scope, record)
 
     def _close(self, scope: Scope, record: RequestRecord) -> None:
         seconds = time.perf_counter() - record.started
+        self._metrics.running.dec()
         record.status = record.status or CLIENT_LEFT
-        route = getattr(scope.get("route"), "path", scope["root_path"] or scope["path"])
-        route = route if route in self._paths else "unmatched"
-        self._metrics.requests.labels(route, record.status).inc()
-        self._metrics.request_seconds.labels(route).observe(seconds)
+        path = getattr(scope.get("route"), "path", scope["root_path"] or scope["path"])
+        route = str(path) if path in self._paths else "unmatched"
+        self._metrics.observe_request(route, record.status, seconds)
         if record.error:
             self._metrics.rejected.labels(record.error).inc()
         if record.left:
@@ -92,7 +92,7 @@ class KeyCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and self._keys.required and scope["path"] not in self._open_paths:
+        if scope["type"] == "http" and scope["path"] not in self._open_paths:
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
             if not self._keys.accept(authorization):
                 await error_response(UnauthorizedError(), scope)(scope, receive, send)
@@ -101,7 +101,10 @@ class KeyCheck:
 
 
 class BodyReceiver:
-    """Receives the whole body before the route runs, within a number of bytes and of seconds."""
+    """Receives the whole body before the route runs, within a number of bytes and of seconds.
+
+    The route finds it in the scope, as `body`; all that it can still receive is that the client has left.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, timeout_seconds: float) -> None:
         self._app = app
@@ -114,25 +117,17 @@ class BodyReceiver:
             await self._app(scope, receive, send)
             return
         try:
-            body: Message | None = await self._receive(scope, receive)
+            scope["body"] = await self._receive(scope, receive)
         except ServiceError as error:
             await error_response(error, scope)(scope, receive, send)
             return
         except ClientLeftError:
             record_of(scope).left = True
             return
+        await self._app(scope, receive, send)
 
-        async def replay() -> Message:
-            nonlocal body
-            if body is None:
-                return await receive()
-            message, body = body, None
-            return message
-
-        await self._app(scope, replay, send)
-
-    async def _receive(self, scope: Scope, receive: Receive) -> Message:
-        """The body as one message.
+    async def _receive(self, scope: Scope, receive: Receive) -> bytes:
+        """The body.
 
         Raises:
             BodyTooLargeError: By its Content-Length, before any of it is read, or by its counted bytes.
@@ -159,4 +154,4 @@ class BodyReceiver:
             raise RequestTimeoutError(
                 f"the body took longer than {self._timeout_seconds:g} seconds"
             ) from None
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return bytes(body)

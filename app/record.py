@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from starlette.types import Scope
 
@@ -42,6 +42,7 @@ class RequestRecord:
         if not self.outcomes:
             return {}
         last = self.outcomes[-1]
+        timings = last.timings
         return {
             "prompt_tokens": sum(outcome.usage.prompt for outcome in self.outcomes),
             "completion_tokens": sum(outcome.usage.completion for outcome in self.outcomes),
@@ -49,7 +50,10 @@ class RequestRecord:
             "dropped_tokens": sum(outcome.window.dropped for outcome in self.outcomes),
             "finish_reason": last.choices[-1].finish_reason,
             "attempts": last.attempts,
-            **asdict(last.timings),
+            "queue_ms": timings.queue_ms,
+            "prefill_ms": timings.prefill_ms,
+            "decode_ms": timings.decode_ms,
+            "first_token_ms": timings.first_token_ms,
         }
 
     def headers(self) -> list[tuple[bytes, bytes]]:

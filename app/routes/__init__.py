@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from app.routes import chat, complete, completions, models, operations, pages, text
 from app.settings import Settings
 
 
-def routers_of(settings: Settings) -> list[APIRouter]:
-    """The routers that the settings ask for."""
-    return [
+def routes_of(settings: Settings) -> list[APIRoute]:
+    """The routes that the settings ask for."""
+    routers = [
         complete.router,
         completions.router,
         chat.router,
@@ -21,3 +21,4 @@ def routers_of(settings: Settings) -> list[APIRouter]:
         *([pages.playground_router] if settings.playground else []),
         *([pages.docs_router] if settings.docs else []),
     ]
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]

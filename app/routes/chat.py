@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
 from app.chat import ChatPrompt, Message
-from app.departure import while_connected
+from app.departure import WhileConnected
 from app.errors import InvalidRequestError, NotFoundError
-from app.events import Emit
+from app.events import Emit, EventStream
 from app.job import Job, Piece, given
 from app.record import record_of
 from app.routes.openai import fingerprint, job_of
@@ -37,7 +37,7 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
     response_model=ChatCompletion,
     responses={200: OPENAI_STREAMED, **openai_errors(*COMPLETION_ERRORS, "not_found")},
 )
-async def chat_completions(request: Request, body: ChatRequest) -> Response:
+async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletion | EventStream:
     """Only where the model file has a chat template; with `"stream": true` as server-sent events."""
     service = service_of(request)
     service.limits.check(body)
@@ -55,7 +55,7 @@ async def chat_completions(request: Request, body: ChatRequest) -> Response:
                 choices=list(choices),
                 usage=usage,
             )
-            await emit(chunk.model_dump_json())
+            await emit(chunk)
 
         async def deliver(piece: Piece) -> None:
             delta = Delta(role=None if piece.index in opened else "assistant", content=piece.text)
@@ -72,9 +72,9 @@ async def chat_completions(request: Request, body: ChatRequest) -> Response:
 
     if body.stream:
         return service.stream(produce)
-    async with while_connected(request.receive):
+    async with WhileConnected(request.receive):
         (outcome,) = await service.complete(request, [job])
-    answer = ChatCompletion(
+    return ChatCompletion(
         id=identity,
         created=created,
         model=model,
@@ -90,7 +90,6 @@ async def chat_completions(request: Request, body: ChatRequest) -> Response:
         ],
         usage=OpenAIUsage.of([outcome]),
     )
-    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _job(body: ChatRequest, service: Service) -> Job:

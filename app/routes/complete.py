@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
-from app.departure import while_connected
-from app.events import Emit
+from app.departure import WhileConnected
+from app.events import Emit, EventStream
 from app.job import Job, Piece, PlainPrompt, given, stricter
 from app.record import record_of
-from app.schemas.complete import STREAMED, CompleteAnswer, CompletePiece, CompleteRequest
+from app.schemas.complete import (
+    STREAMED,
+    CompleteAnswer,
+    CompletePiece,
+    CompleteRequest,
+    choice_report,
+    complete_answer,
+)
 from app.schemas.errors import COMPLETION_ERRORS, errors
 from app.service import Service, service_of
 
@@ -22,7 +29,7 @@ router = APIRouter(tags=["completion"], route_class=JsonRoute)
     response_model=CompleteAnswer,
     responses={200: STREAMED, **errors(*COMPLETION_ERRORS)},
 )
-async def complete(request: Request, body: CompleteRequest) -> Response:
+async def complete(request: Request, body: CompleteRequest) -> CompleteAnswer | EventStream:
     """The native route.
 
     With `"stream": true` the answer is a stream of server-sent events: `CompletePiece`s, then one
@@ -36,18 +43,19 @@ async def complete(request: Request, body: CompleteRequest) -> Response:
 
     async def produce(emit: Emit) -> None:
         async def deliver(piece: Piece) -> None:
-            await emit(CompletePiece.of(identity, piece).model_dump_json(exclude_unset=True))
+            event: CompletePiece = {"id": identity, "choices": [choice_report(piece, None)]}
+            await emit(event)
 
         (outcome,) = await service.complete(request, [job], deliver)
-        last = CompleteAnswer.of(identity, model, outcome, streamed=True)
-        await emit(last.model_dump_json(exclude_unset=True))
+        ends = [choice_report(Piece(choice.index, ""), choice.finish_reason) for choice in outcome.choices]
+        await emit(complete_answer(identity, model, outcome, ends))
 
     if body.stream:
         return service.stream(produce)
-    async with while_connected(request.receive):
+    async with WhileConnected(request.receive):
         (outcome,) = await service.complete(request, [job])
-    answer = CompleteAnswer.of(identity, model, outcome)
-    return Response(answer.model_dump_json(exclude_unset=True), media_type="application/json")
+    choices = [choice_report(choice, choice.finish_reason) for choice in outcome.choices]
+    return complete_answer(identity, model, outcome, choices)
 
 
 def job_of(body: CompleteRequest, service: Service) -> Job:

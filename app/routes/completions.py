@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
-from app.departure import while_connected
+from app.departure import WhileConnected
 from app.errors import InvalidRequestError
-from app.events import Emit
+from app.events import Emit, EventStream
 from app.job import Job, Piece, PlainPrompt, given
 from app.record import record_of
 from app.routes.openai import fingerprint, job_of
@@ -27,7 +27,7 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
     response_model=Completion,
     responses={200: OPENAI_STREAMED, **openai_errors(*COMPLETION_ERRORS)},
 )
-async def completions(request: Request, body: CompletionRequest) -> Response:
+async def completions(request: Request, body: CompletionRequest) -> Completion | EventStream:
     """Continue one prompt or several; with `"stream": true` as server-sent events."""
     service = service_of(request)
     service.limits.check(body)
@@ -45,26 +45,25 @@ async def completions(request: Request, body: CompletionRequest) -> Response:
     async def produce(emit: Emit) -> None:
         async def send(part: Piece, reason: Reason | None = None) -> None:
             choice = CompletionChoice.of(part, reason, echoed[part.index])
-            await emit(answer.model_copy(update={"choices": [choice]}).model_dump_json())
+            await emit(answer.model_copy(update={"choices": [choice]}))
 
         outcomes = await service.complete(request, jobs, send)
         for outcome in outcomes:
             for choice in outcome.choices:
                 await send(Piece(choice.index, ""), openai_reason(choice.finish_reason))
         if body.includes_usage:
-            await emit(answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)}).model_dump_json())
+            await emit(answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)}))
 
     if body.stream:
         return service.stream(produce)
-    async with while_connected(request.receive):
+    async with WhileConnected(request.receive):
         outcomes = await service.complete(request, jobs)
     choices = [
         CompletionChoice.of(choice, openai_reason(choice.finish_reason), echoed[choice.index])
         for outcome in outcomes
         for choice in outcome.choices
     ]
-    answer = answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes)})
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes)})
 
 
 def _jobs(body: CompletionRequest, service: Service) -> list[Job]:

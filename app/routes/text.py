@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
 from app.job import given
-from app.schemas.complete import WindowReport
+from app.schemas.complete import window_report
 from app.schemas.errors import BODY_ERRORS, errors
 from app.schemas.text import (
     DetokenizeAnswer,
@@ -31,7 +31,7 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
     ids = service.tokenizer.tokenize(body.text)
     limit = given(body.context_window, service.limits.default_window)
     window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
-    return TokenizeAnswer(ids=ids, count=len(ids), window=WindowReport.of(window))
+    return TokenizeAnswer(ids=ids, count=len(ids), window=window_report(window))
 
 
 @router.post("/detokenize", summary="Text of token ids")

@@ -1,12 +1,16 @@
-"""Request and answers of `/complete`."""
+"""Request and answers of `/complete`.
+
+Answers are typed dictionaries: mypy has checked what is in them, so they are written without another check.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, with_config
+from typing_extensions import TypedDict
 
-from app.job import Choice, FinishReason, Outcome, Piece, Policy, TokenLogprob
+from app.job import Choice, FinishReason, Outcome, Piece, Policy
 from app.limits import AtMost
 from app.schemas.body import Count, Natural, NonEmpty
 from app.schemas.sampling import SamplingRequest
@@ -73,78 +77,61 @@ STREAMED: dict[str, Any] = {
 }
 
 
-class TokenInfo(BaseModel):
+class TokenInfo(TypedDict):
     """A token that was generated."""
 
     token: str
-    logprob: float = Field(description="Natural logarithm of its probability, before temperature and cuts")
-    top: dict[str, float] = Field(description="The likeliest tokens at its place, with theirs")
-
-    @classmethod
-    def of(cls, token: TokenLogprob) -> Self:
-        """Report a token."""
-        return cls(token=token.token, logprob=token.logprob, top=dict(token.top))
+    logprob: Annotated[
+        float, Field(description="Natural logarithm of its probability, before temperature and cuts")
+    ]
+    top: Annotated[dict[str, float], Field(description="The likeliest tokens at its place, with theirs")]
 
 
-class CompletedChoice(BaseModel):
+class CompletedChoice(TypedDict):
     """One completion."""
 
     index: int
     text: str
-    finish_reason: FinishReason | None = Field(description="null in a stream, until its last event")
-    logprobs: list[TokenInfo] | None = None
-
-    @classmethod
-    def of(cls, part: Choice | Piece, reason: FinishReason | None) -> Self:
-        """Report a choice, or a piece of it."""
-        if part.logprobs is None:
-            return cls(index=part.index, text=part.text, finish_reason=reason)
-        logprobs = [TokenInfo.of(token) for token in part.logprobs]
-        return cls(index=part.index, text=part.text, finish_reason=reason, logprobs=logprobs)
+    finish_reason: Annotated[FinishReason | None, Field(description="null in a stream, until its last event")]
+    logprobs: NotRequired[Annotated[list[TokenInfo], Field(description="Where they were asked for")]]
 
 
-class UsageReport(BaseModel):
+class UsageReport(TypedDict):
     """Tokens of the request."""
 
-    prompt_tokens: int = Field(description="Seen by the model")
+    prompt_tokens: Annotated[int, Field(description="Seen by the model")]
     completion_tokens: int
     total_tokens: int
-    cached_tokens: int = Field(description="Of the prompt's, not computed again")
+    cached_tokens: Annotated[int, Field(description="Of the prompt's, not computed again")]
 
 
-class WindowReport(BaseModel):
+class WindowReport(TypedDict):
     """What the window did to the prompt."""
 
-    limit: int = Field(description="Most tokens it keeps")
-    dropped_tokens: int = Field(description="Cut from the beginning")
+    limit: Annotated[int, Field(description="Most tokens it keeps")]
+    dropped_tokens: Annotated[int, Field(description="Cut from the beginning")]
     truncated: bool
 
-    @classmethod
-    def of(cls, window: Window) -> Self:
-        """Report a window."""
-        return cls(limit=window.limit, dropped_tokens=window.dropped, truncated=window.dropped > 0)
 
-
-class GuardReport(BaseModel):
+class GuardReport(TypedDict):
     """What the guard did."""
 
     policy: Policy
-    attempts: int = Field(description="Samples made; more than one where completions were rejected")
+    attempts: Annotated[int, Field(description="Samples made; more than one where completions were rejected")]
 
 
-class TimingsReport(BaseModel):
+class TimingsReport(TypedDict):
     """Where the time went, in milliseconds; of several choices the slowest."""
 
-    queue_ms: float = Field(description="Waiting for a slot")
-    prefill_ms: float = Field(description="Computing the prompt")
-    decode_ms: float = Field(description="From the first token to the last")
-    first_token_ms: float = Field(description="From the request's admission to its first token")
+    queue_ms: Annotated[float, Field(description="Waiting for a slot")]
+    prefill_ms: Annotated[float, Field(description="Computing the prompt")]
+    decode_ms: Annotated[float, Field(description="From the first token to the last")]
+    first_token_ms: Annotated[float, Field(description="From the request's admission to its first token")]
 
 
-class CompleteAnswer(BaseModel):
+@with_config(ConfigDict(json_schema_extra={"example": EXAMPLE}))
+class CompleteAnswer(TypedDict):
     """A completed request."""
-
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     id: str
     model: str
@@ -153,47 +140,54 @@ class CompleteAnswer(BaseModel):
     window: WindowReport
     guard: GuardReport
     timings: TimingsReport
-    seed: int = Field(description="Gives the same text again")
-
-    @classmethod
-    def of(cls, identity: str, model: str, outcome: Outcome, *, streamed: bool = False) -> Self:
-        """Report an outcome; what was streamed is not said again."""
-        choices = [
-            CompletedChoice(index=choice.index, text="", finish_reason=choice.finish_reason)
-            if streamed
-            else CompletedChoice.of(choice, choice.finish_reason)
-            for choice in outcome.choices
-        ]
-        usage, timings = outcome.usage, outcome.timings
-        return cls(
-            id=identity,
-            model=model,
-            choices=choices,
-            usage=UsageReport(
-                prompt_tokens=usage.prompt,
-                completion_tokens=usage.completion,
-                total_tokens=usage.prompt + usage.completion,
-                cached_tokens=usage.cached,
-            ),
-            window=WindowReport.of(outcome.window),
-            guard=GuardReport(policy=outcome.policy, attempts=outcome.attempts),
-            timings=TimingsReport(
-                queue_ms=timings.queue_ms,
-                prefill_ms=timings.prefill_ms,
-                decode_ms=timings.decode_ms,
-                first_token_ms=timings.first_token_ms,
-            ),
-            seed=outcome.seed,
-        )
+    seed: Annotated[int, Field(description="Gives the same text again")]
 
 
-class CompletePiece(BaseModel):
+class CompletePiece(TypedDict):
     """An event of a stream, before the last."""
 
     id: str
     choices: list[CompletedChoice]
 
-    @classmethod
-    def of(cls, identity: str, piece: Piece) -> Self:
-        """Report a piece."""
-        return cls(id=identity, choices=[CompletedChoice.of(piece, None)])
+
+def choice_report(part: Choice | Piece, reason: FinishReason | None) -> CompletedChoice:
+    """Report a choice, or a piece of it."""
+    report: CompletedChoice = {"index": part.index, "text": part.text, "finish_reason": reason}
+    if part.logprobs is not None:
+        report["logprobs"] = [
+            {"token": token.token, "logprob": token.logprob, "top": dict(token.top)}
+            for token in part.logprobs
+        ]
+    return report
+
+
+def window_report(window: Window) -> WindowReport:
+    """Report a window."""
+    return {"limit": window.limit, "dropped_tokens": window.dropped, "truncated": window.dropped > 0}
+
+
+def complete_answer(
+    identity: str, model: str, outcome: Outcome, choices: list[CompletedChoice]
+) -> CompleteAnswer:
+    """Report an outcome with its choices, whose text may have been streamed before."""
+    usage, timings = outcome.usage, outcome.timings
+    return {
+        "id": identity,
+        "model": model,
+        "choices": choices,
+        "usage": {
+            "prompt_tokens": usage.prompt,
+            "completion_tokens": usage.completion,
+            "total_tokens": usage.prompt + usage.completion,
+            "cached_tokens": usage.cached,
+        },
+        "window": window_report(outcome.window),
+        "guard": {"policy": outcome.policy, "attempts": outcome.attempts},
+        "timings": {
+            "queue_ms": timings.queue_ms,
+            "prefill_ms": timings.prefill_ms,
+            "decode_ms": timings.decode_ms,
+            "first_token_ms": timings.first_token_ms,
+        },
+        "seed": outcome.seed,
+    }

@@ -61,6 +61,6 @@ class SamplingRequest(Body):
             presence_penalty=given(self.presence_penalty, 0.0),
             frequency_penalty=given(self.frequency_penalty, 0.0),
             logit_bias=logit_bias,
-            seed=given(self.seed, secrets.randbits(32)),
+            seed=secrets.randbits(32) if self.seed is None else self.seed,
             logprobs=logprobs,
         )

@@ -46,7 +46,7 @@ async def test_events_are_sent_one_by_one_and_then_done() -> None:
     start, *bodies = await sent_by(stream(two_events))
     assert start["status"] == 200
     assert (b"cache-control", b"no-store") in start["headers"]
-    assert [body["body"] for body in bodies] == [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
+    assert [body["body"] for body in bodies] == [b'data: "one"\n\n', b'data: "two"\n\n', b"data: [DONE]\n\n"]
     assert [body["more_body"] for body in bodies] == [True, True, False]
 
 
@@ -56,7 +56,10 @@ async def test_pings_keep_a_waiting_stream_open() -> None:
         await emit("one")
 
     _, *bodies = await sent_by(stream(slow, ping_seconds=0.05))
-    assert [body["body"] for body in bodies] == [b": ping\n\n"] * 2 + [b"data: one\n\n", b"data: [DONE]\n\n"]
+    assert [body["body"] for body in bodies] == [b": ping\n\n"] * 2 + [
+        b'data: "one"\n\n',
+        b"data: [DONE]\n\n",
+    ]
 
 
 async def test_an_error_before_the_first_event_is_raised() -> None:
