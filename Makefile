@@ -7,7 +7,7 @@ MANIFEST := $(MODEL:.tflite=.manifest.json)
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test test-browser test-keras lint format bench bench-quick profile lock clean
+.PHONY: serve build verify test test-browser test-contract test-keras lint format bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -24,6 +24,12 @@ test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
+
+test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: thousands of requests, and hundreds of the real model
+	TEST_EXAMPLES=200 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
+	AUTOCOMPLETE_PORT=8399 $(BIN)/python -m app & service=$$!; trap "kill $$service; wait $$service" EXIT; \
+		until curl -sf http://127.0.0.1:8399/readyz; do sleep 0.2; done; \
+		TEST_URL=http://127.0.0.1:8399 TEST_EXAMPLES=30 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
 
 test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, with TensorFlow in its own environment
 	.venv-keras/bin/python -m pytest tests/keras

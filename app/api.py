@@ -23,6 +23,21 @@ from app.settings import Settings
 VERSION = "1.0.0"
 """Of the HTTP contract."""
 
+ALWAYS_OPEN = ("/livez", "/readyz")
+"""Routes that need no API key."""
+
+ABOUT = """
+```sh
+curl -s http://127.0.0.1:8000/complete -H 'Content-Type: application/json' \\
+  -d '{"prompt": "The capital of France is", "max_tokens": 8}'
+```
+
+`/complete` is the native route. `/v1/*` takes OpenAI's clients by their base URL. Where API keys are
+configured, every route but `/livez` and `/readyz` wants one: `Authorization: Bearer KEY`. Every answer has an
+`X-Request-ID`; every error has one envelope, and under `/v1` OpenAI's shape.
+"""
+"""What a reader of the documentation sees first."""
+
 BODIES: tuple[type[Body], ...] = (
     CompleteRequest,
     CompletionRequest,
@@ -45,6 +60,7 @@ def build_api(
     app = FastAPI(
         title="Autocomplete",
         summary="Text completion by one self-contained TensorFlow Lite model.",
+        description=ABOUT,
         version=VERSION,
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
@@ -73,12 +89,20 @@ def countable_paths(settings: Settings) -> frozenset[str]:
 def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
     """The framework's document, with this service's limits and its API key."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, summary=app.summary, version=app.version, routes=app.routes)
+        document = get_openapi(
+            title=app.title,
+            summary=app.summary,
+            description=app.description,
+            version=app.version,
+            routes=app.routes,
+        )
         schemas = document["components"]["schemas"]
         for model in BODIES:
             limits.describe(schemas[model.__name__], model)
-        for path in document["paths"].values():
+        for address, path in document["paths"].items():
             for operation in path.values():
+                if address in ALWAYS_OPEN:
+                    operation["security"] = []
                 if operation["responses"].get("422", {}).get("description") == "Validation Error":
                     del operation["responses"]["422"]  # a path parameter is any text
         schemas.pop("HTTPValidationError", None)

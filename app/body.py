@@ -73,7 +73,9 @@ def _field_names(model: type[BaseModel]) -> frozenset[str]:
 
 def _first_fault(error: ValidationError, names: frozenset[str]) -> InvalidRequestError:
     """The most precise fault that validation found; names and values of the client's are never repeated."""
-    fault = max(error.errors(include_url=False, include_input=False), key=lambda fault: len(fault["loc"]))
+    faults = error.errors(include_url=False, include_input=False)
+    # A misspelt name says more than the missing one that it was meant to be.
+    fault = max(faults, key=lambda fault: (len(fault["loc"]), fault["type"] == "extra_forbidden"))
     if fault["type"] == "json_invalid":
         return InvalidRequestError(None, f"not valid JSON: {fault['ctx']['error']}")
     field = ".".join(str(part) for part in fault["loc"] if isinstance(part, int) or part in names) or None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from math import ceil
 
 from fastapi import FastAPI, Request, Response
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -39,7 +39,7 @@ def envelope(error: ServiceError, scope: Scope) -> bytes:
         body |= {"type": kind, "param": error.field if isinstance(error, InvalidRequestError) else None}
     elif isinstance(error, InvalidRequestError):
         body |= {"field": error.field, "reason": error.reason}
-    return json.dumps({"error": body | {"request_id": record.request_id}}).encode()
+    return to_json({"error": body | {"request_id": record.request_id}})
 
 
 def error_response(error: ServiceError, scope: Scope) -> Response:

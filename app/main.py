@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import Admission
-from app.api import build_api, countable_paths
+from app.api import ALWAYS_OPEN, build_api, countable_paths
 from app.chat import ChatTemplate
 from app.completion import Completer
 from app.engine.client import EngineClient
@@ -30,9 +30,6 @@ from app.runtime import resolve_runtime
 from app.service import Service
 from app.settings import Settings
 from app.text import open_text_model
-
-ALWAYS_OPEN = ("/livez", "/readyz")
-"""Routes that need no API key."""
 
 
 def create_app(

@@ -58,15 +58,17 @@ async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletio
             await emit(chunk)
 
         async def deliver(piece: Piece) -> None:
-            delta = Delta(role=None if piece.index in opened else "assistant", content=piece.text)
-            opened.add(piece.index)
+            delta: Delta = {"content": piece.text}
+            if piece.index not in opened:
+                delta = {"role": "assistant", **delta}
+                opened.add(piece.index)
             await send(ChunkChoice(index=piece.index, delta=delta, logprobs=ChatLogprobs.of(piece.logprobs)))
 
         opened: set[int] = set()
         (outcome,) = await service.complete(request, [job], deliver)
         for choice in outcome.choices:
             reason = openai_reason(choice.finish_reason)
-            await send(ChunkChoice(index=choice.index, delta=Delta(), finish_reason=reason))
+            await send(ChunkChoice(index=choice.index, delta={}, finish_reason=reason))
         if body.includes_usage:
             await send(usage=OpenAIUsage.of([outcome]))
 

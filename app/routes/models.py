@@ -20,7 +20,7 @@ class ListedModel(BaseModel):
     id: str
     object: Literal["model"] = "model"
     created: int = 0
-    owned_by: str
+    owned_by: Literal["local"] = "local"
 
 
 class ModelList(BaseModel):
@@ -50,5 +50,4 @@ async def retrieve_model(request: Request, identity: str) -> ListedModel:
 
 
 def _listed(request: Request) -> ListedModel:
-    manifest = service_of(request).manifest
-    return ListedModel(id=manifest.id, owned_by=manifest.source.partition(" ")[0])
+    return ListedModel(id=service_of(request).manifest.id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from app.job import TokenLogprob
 from app.limits import AtMost
@@ -141,11 +142,11 @@ class ChatCompletion(BaseModel):
     usage: OpenAIUsage
 
 
-class Delta(BaseModel):
-    """The next part of a reply."""
+class Delta(TypedDict, total=False):
+    """The next part of a reply; the role comes with the first, nothing with the last."""
 
-    role: Literal["assistant"] | None = None
-    content: str | None = None
+    role: Literal["assistant"]
+    content: str
 
 
 class ChunkChoice(BaseModel):

@@ -22,6 +22,9 @@ async function start() {
   document.addEventListener("selectionchange", () => { if (document.activeElement === text) moved(); });
   $("accept").addEventListener("click", () => accept(suggestion));
   $("another").addEventListener("click", () => { text.focus(); suggest(); });
+  for (const starter of $("starters").children) {
+    starter.addEventListener("click", () => { text.focus(); insert(starter.textContent); suggest(); });
+  }
   $("clear").addEventListener("click", () => { text.focus(); text.select(); insert(""); });
   $("copy").addEventListener("click", async () => { await navigator.clipboard.writeText(text.value); announce("Copied"); });
   draw();
@@ -104,6 +107,8 @@ function draw() {
   $("ghost").textContent = suggestion;
   $("after").textContent = text.value.slice(text.selectionEnd);
   $("accept").disabled = !suggestion;
+  $("starters").hidden = text.value !== "";
+  text.parentElement.classList.toggle("waiting", running !== null);
 }
 
 function announce(words) { $("announcer").textContent = words; }
@@ -120,12 +125,13 @@ async function suggest() {
   const prompt = text.value.slice(0, text.selectionEnd);
   if (!prompt.trim()) return;
   const mine = (running = new AbortController());
+  draw();
   const began = performance.now();
   let first = 0, pieces = 0;
   try {
     for await (const event of complete(prompt, mine.signal)) {
       if (mine !== running) return;
-      if (event.error) return complain(event.error.message);
+      if (event.error) return complain(explained(event.error));
       const { text: piece, finish_reason: reason } = event.choices[0];
       first ||= performance.now() - began;
       pieces += 1;
@@ -133,15 +139,26 @@ async function suggest() {
       draw();
       const seconds = (performance.now() - began - first) / 1000;
       const rate = event.usage ? (event.usage.completion_tokens - 1) / (event.timings.decode_ms / 1000) : (pieces - 1) / seconds;
-      if (pieces > 2) $("speed").value = `${rate.toFixed(0)} tokens/s · first after ${first.toFixed(0)} ms`;
-      if (reason === "content_filter" && !suggestion) complain("Every continuation was rejected by the content filter.");
+      const dropped = event.window?.dropped_tokens;
+      const cut = dropped ? ` · ${dropped} oldest tokens not seen` : "";
+      if (pieces > 2) $("speed").value = `${rate.toFixed(0)} tokens/s · first after ${first.toFixed(0)} ms${cut}`;
+      if (reason === "content_filter" && !suggestion) complain("Every continuation was rejected by the content filter. Ask for a new suggestion, or write on.");
     }
     if (suggestion) announce(`Suggestion: ${suggestion}`);
   } catch (error) {
     if (error.name !== "AbortError") complain("The service cannot be reached.");
   } finally {
-    if (mine === running) running = null;
+    if (mine === running) {
+      running = null;
+      draw();
+    }
   }
+}
+
+function explained({ code, message }) {
+  if (code === "content_filter") return "The content filter rejects this text. Change it, and a suggestion will come.";
+  if (code === "overloaded") return "The service is busy. Write on, or ask again in a moment.";
+  return message[0].toUpperCase() + message.slice(1) + ".";
 }
 
 async function* complete(prompt, signal) {

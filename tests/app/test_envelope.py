@@ -93,7 +93,9 @@ async def test_poison_is_422_with_its_field_and_without_an_echo(serve: Serve, na
 async def test_a_misspelt_field_is_answered_with_the_known_name(serve: Serve) -> None:
     async with serve() as client:
         answer = await client.post("/complete", json={"prompt": "x", "max_token": 3})
+        missing = await client.post("/complete", json={"prmpt": "x"})
     assert answer.json()["error"]["message"] == "unknown field; is it max_tokens?"
+    assert missing.json()["error"]["message"] == "unknown field; is it prompt?"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def hello(content: str = "hello") -> Any:
 
 
 def test_the_model_is_listed_and_found_by_its_name(client: OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["tiny"]
+    assert [(model.id, model.owned_by) for model in client.models.list()] == [("tiny", "local")]
     assert client.models.retrieve("tiny").id == "tiny"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("other/model")
@@ -191,6 +191,7 @@ def test_a_streamed_chat_is_the_whole_one(client: OpenAI) -> None:
         texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
     assert texts == [FOX, FOX]
     assert [chunk.choices[0].delta.role for chunk in chunks].count("assistant") == 2
+    assert "role" not in chunks[2].choices[0].delta.model_fields_set
     assert [chunk.choices[0].finish_reason for chunk in chunks].count("stop") == 2
 
 

@@ -82,7 +82,9 @@ def test_what_was_accepted_can_be_undone(page: Page) -> None:
 
 
 def test_tab_moves_on_when_there_is_nothing_to_accept(page: Page) -> None:
-    page.locator("#text").focus()
+    write(page)
+    ghost(page)
+    page.keyboard.press("Escape")
     page.keyboard.press("Tab")
     expect(page.locator("#another")).to_be_focused()
 
@@ -90,10 +92,13 @@ def test_tab_moves_on_when_there_is_nothing_to_accept(page: Page) -> None:
 def test_every_control_is_reached_by_keyboard(page: Page) -> None:
     page.locator("#text").focus()
     reached = []
-    for _ in range(8):
+    for _ in range(11):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-    assert reached == ["another", "copy", "clear", "window", "temperature", "length", "API", "Reference"]
+    starters = page.locator("#starters button").all_text_contents()
+    assert reached[:3] == starters
+    assert reached[3:9] == ["another", "copy", "clear", "window", "temperature", "length"]
+    assert reached[9:] == ["Try the API", "Reference"]
 
 
 def test_a_new_suggestion_is_asked_for(listen: Listen, open_page: OpenPage) -> None:
@@ -104,6 +109,32 @@ def test_a_new_suggestion_is_asked_for(listen: Listen, open_page: OpenPage) -> N
     ghost(page, " two")
     page.keyboard.press("Control+Enter")
     ghost(page, " three")
+
+
+def test_an_empty_page_offers_beginnings(page: Page, screenshots: Path) -> None:
+    page.screenshot(path=screenshots / "empty.png")
+    starter = page.locator("#starters button").first
+    words = starter.text_content()
+    starter.click()
+    expect(page.locator("#text")).to_have_value(words or "")
+    ghost(page)
+    expect(page.locator("#starters")).to_be_hidden()
+
+
+def test_a_wait_is_shown(listen: Listen, open_page: OpenPage, screenshots: Path) -> None:
+    page = playground(open_page, listen(FakeEngine(pause=30)))
+    write(page)
+    expect(page.locator(".waiting")).to_have_count(1)
+    page.wait_for_timeout(900)
+    page.screenshot(path=screenshots / "waiting.png")
+    page.keyboard.press("Escape")
+    expect(page.locator(".waiting")).to_have_count(0)
+
+
+def test_what_the_window_dropped_is_said(page: Page) -> None:
+    page.locator("#window").fill("8")
+    write(page)
+    expect(page.locator("#speed")).to_contain_text("11 oldest tokens not seen")
 
 
 def test_clear_empties_the_text(page: Page) -> None:
@@ -144,7 +175,7 @@ def test_speed_and_time_to_the_first_token_are_shown(page: Page) -> None:
 
 def test_a_rejected_prompt_is_explained(page: Page, screenshots: Path) -> None:
     write(page, "what the fuck")
-    expect(page.get_by_role("alert")).to_have_text("the prompt was rejected by the content filter")
+    expect(page.get_by_role("alert")).to_contain_text("The content filter rejects this text.")
     page.screenshot(path=screenshots / "rejected.png")
     page.keyboard.press("Backspace")
     expect(page.locator("#message")).to_be_hidden()
@@ -187,6 +218,17 @@ def test_it_is_dark_where_the_system_is(listen: Listen, open_page: OpenPage, scr
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 28)"
 
 
-def test_the_first_paint_is_soon(page: Page) -> None:
-    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+def test_the_first_paint_is_soon_and_the_page_weighs_at_most_60_kb(page: Page) -> None:
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    paint, loaded = page.evaluate(
+        """[
+            performance.getEntriesByName('first-contentful-paint')[0].startTime,
+            [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+                .map(entry => [new URL(entry.name).pathname, entry.transferSize]),
+        ]"""
+    )
+    weight = sum(size for _, size in loaded)
+    print(f"first contentful paint {paint:.0f} ms, {weight} bytes: {loaded}")
+    assert {"/", "/static/playground.css", "/static/playground.js", "/model"} <= {name for name, _ in loaded}
+    assert 0 < weight <= 60_000
     assert paint < 1000
