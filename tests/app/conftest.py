@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -26,6 +26,9 @@ from app.manifest import Manifest, SignatureSpec, TensorSpec
 from app.server import server_config
 from app.settings import Settings
 from tests.fakes import END, ByteTokenizer, FakeEngine
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
@@ -162,3 +165,12 @@ def start() -> Iterator[Start]:
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def sdk(listen: Callable[..., str]) -> Iterator[OpenAI]:
+    """The openai SDK on the application."""
+    from tests.app.sdk import client_of  # not for the server processes, which read this file too
+
+    with client_of(listen()) as client:
+        yield client
