@@ -31,8 +31,8 @@ T = TypeVar("T")
 RETRY_TEMPERATURE = 0.8
 """At least this on a retry: a greedy sample would come out the same again."""
 
-GATHERED = 64
-"""Tokens that are read at once where nobody reads along."""
+READ_TOKENS = 64
+"""Tokens that are turned into text at once where nobody reads along."""
 
 GATHERED_TOKENS = 8
 """Tokens that the engine reports at once there; a stop string needs each as soon as it is known."""
@@ -153,7 +153,7 @@ class Completer:
             Detokenizer(self._tokenizer),
             StopScanner(run.job.stop),
             screen,
-            gather=1 if run.deliver or run.job.stop else GATHERED,
+            gather=1 if run.deliver or run.job.stop else READ_TOKENS,
             spell=None if run.job.sampling.logprobs is None else spell,
         )
 
