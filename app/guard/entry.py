@@ -22,7 +22,8 @@ class Entry:
     `traits` is a set of letters:
     `s` takes a plural; `v` verb endings; `y` adjective endings; `c` compounds such as -head.
     `i` counts inside a longer word too.
-    `n` is also a name (Dick Francis); `f` is also a word of another language (sehr dick).
+    `n` is also a name (Dick Francis); `f` is also a word of another language (sehr dick); `j` also joins
+    two words (kitchen-cum-diner). `w` may be written together with a word before it (stupidbitch).
     `1` may be spelled out (f u c k), stretched by one letter, or have letters hidden (f**k).
     `2` may be all that and cut in two (fu ck).
     """
@@ -46,6 +47,11 @@ class Entry:
     def homograph(self) -> bool:
         """Whether it is a word of another language as well."""
         return "f" in self.traits
+
+    @property
+    def joiner(self) -> bool:
+        """Whether it also joins two words."""
+        return "j" in self.traits
 
     @property
     def spelled(self) -> bool:
@@ -98,6 +104,15 @@ def read_words(path: Path) -> list[str]:
         MalformedListError: For a line with fewer than two letters or others than a to z.
     """
     return [_clean(line, path, number) for number, line in lines(path)]
+
+
+def read_contexts(path: Path) -> dict[str, frozenset[str]]:
+    """Words and the contexts they are innocent in, from lines of `word, word: context words`."""
+    contexts = {}
+    for _, line in lines(path):
+        words, _, context = line.partition(":")
+        contexts |= dict.fromkeys(words.split(", "), frozenset(context.split()))
+    return contexts
 
 
 def _clean(word: str, path: Path, number: int) -> str:

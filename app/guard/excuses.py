@@ -1,41 +1,102 @@
-"""Excuses: what around a word makes another word of it, a name or one of another language."""
+"""Excuses: what around a word makes another word of it: a name, an animal, a word of another language."""
 
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from app.guard.fold import MASKED
 from app.guard.form import Form
-from app.guard.place import Place
-from app.guard.rules import AHEAD, BEHIND, CAPITALIZED
+from app.guard.place import AHEAD, BEHIND, Place
+from app.guard.rules import CAPITALIZED
 
-NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)\.? $")
-NAME_AFTER = re.compile(rf"(?:'s)?[ -][A-Z{MASKED}]")
+NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)(?:\.? | and | or | [\"'(])$")
+NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[A-Z{MASKED}]")
+SPEAKER_AFTER = re.compile(r"(?:,)? (?:said|says|asked|told|replied|wrote|lives|lived|works|worked|who|was born)\b")
+LOWER_BEFORE = re.compile(r"(?<![A-Za-z])([a-z]+),? $")
 NO_NAMES = {
     *("A", "An", "Big", "Eat", "His", "Lick", "Little", "My", "No", "Small", "Such", "Suck"),
     *("That", "The", "This", "To", "What", "You", "Your"),
 }
 """Words that begin a sentence, and not a name."""
 
+BEFORE_NAMES = {
+    *("and", "ask", "asked", "by", "dear", "for", "from", "hi", "hello", "met", "named", "of", "old", "tell"),
+    *("told", "thank", "thanks", "uncle", "with", "when", "brother", "cousin", "father", "son", "friend", "mr"),
+}
+"""Words after which a capital begins a name: with Dick."""
+
 WORD = re.compile(r"(?<![a-z\3])[a-z]+(?![a-z\3])")
 WORDS_BEFORE, WORDS_AFTER = 3, 2
 """How many words before and after one tell which language it is of."""
 
+INSULTING = {
+    *("you", "your", "ur", "suck", "sucking", "kiss", "lick", "eat", "dumb", "stupid", "big", "fat", "lazy"),
+    *("fucking", "little", "ugly", "silly", "bloody", "crazy", "hot", "tight", "wet"),
+}
+"""No beast is meant where one of these is among the two words before."""
 
-def is_excused(form: Form, place: Place, foreign: AbstractSet[str]) -> bool:
-    """Whether the form at this place is a name beside a name, or stands among `foreign` words."""
-    entry = form.entry
-    if entry is None or place.cuts:
-        return False
-    return (entry.name and _is_name(place)) or (entry.homograph and _is_foreign(place, foreign))
+NAME_LEFT, NAME_RIGHT = re.compile(r"(?<![A-Za-z])[A-Z][a-z]+ $"), re.compile(r" [A-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Excuses:
+    """The words that excuse others: `foreign` ones, and by word those of the contexts it is innocent in."""
+
+    foreign: AbstractSet[str]
+    contexts: Mapping[str, AbstractSet[str]]
+
+    def hold(self, form: Form, place: Place) -> bool:
+        """Whether the form at this place is a name, innocent here, or stands among foreign words."""
+        entry = form.entry
+        if entry is None or place.cuts:
+            return False
+        return bool(
+            (entry.name and _is_name(place))
+            or (entry.joiner and _joins(place))
+            or (entry.homograph and self._is_foreign(place))
+            or (entry.word in self.contexts and self._is_at_home(place, self.contexts[entry.word]))
+        )
+
+    def _is_foreign(self, place: Place) -> bool:
+        """Whether one of the words around it is of another language."""
+        before, after = _words_around(place)
+        return not self.foreign.isdisjoint(before[-WORDS_BEFORE:] + after[:WORDS_AFTER])
+
+    def _is_at_home(self, place: Place, context: AbstractSet[str]) -> bool:
+        """Whether a word of its innocent context is near: the ass brayed."""
+        if not place.text.isalpha():
+            return False
+        before, after = _words_around(place)
+        return INSULTING.isdisjoint(before[-2:]) and not context.isdisjoint(before + after)
+
+
+def _words_around(place: Place) -> tuple[list[str], list[str]]:
+    text = place.folded.text
+    before = WORD.findall(text, max(0, place.start - BEHIND), place.start)
+    return before, WORD.findall(text, place.stop, place.stop + AHEAD)
 
 
 def _is_name(place: Place) -> bool:
-    """Whether it is written as a name beside another: Dick Francis, Philip K. Dick."""
+    """Whether it is written as a name beside another or after a word for a person: Dick Francis, with Dick."""
     if not CAPITALIZED.fullmatch(place.written):
         return False
-    before = NAME_BEFORE.search(_cased(place, max(0, place.start - BEHIND), place.start))
-    after = NAME_AFTER.match(_cased(place, place.stop, place.stop + AHEAD))
-    return after is not None or (before is not None and before[1] not in NO_NAMES)
+    left = _cased(place, max(0, place.start - BEHIND), place.start)
+    right = _cased(place, place.stop, place.stop + AHEAD)
+    if NAME_AFTER.match(right) or SPEAKER_AFTER.match(right):
+        return True
+    before, lower = NAME_BEFORE.search(left), LOWER_BEFORE.search(left)
+    named = before is not None and before[1] not in NO_NAMES
+    return named or (lower is not None and lower[1] in BEFORE_NAMES)
+
+
+def _joins(place: Place) -> bool:
+    """Whether it joins two words or two names: kitchen-cum-diner, Stow cum Quy."""
+    left = _cased(place, max(0, place.start - BEHIND), place.start)
+    right = _cased(place, place.stop, place.stop + AHEAD)
+    hyphens = left[-1:] == "-" == right[:1] and left[-2:-1].isalpha() and right[1:2].isalpha()
+    names = NAME_LEFT.search(left) and NAME_RIGHT.match(right) and place.written.islower()
+    return bool(hyphens or names)
 
 
 def _cased(place: Place, start: int, stop: int) -> str:
@@ -45,11 +106,3 @@ def _cased(place: Place, start: int, stop: int) -> str:
         letter.upper() if folded.source[folded.origin[index]].isupper() else letter
         for index, letter in enumerate(folded.text[start:stop], start)
     )
-
-
-def _is_foreign(place: Place, foreign: AbstractSet[str]) -> bool:
-    """Whether one of the words around it is of another language."""
-    text, start = place.folded.text, max(0, place.start - BEHIND)
-    before = WORD.findall(text, start, place.start)[-WORDS_BEFORE:]
-    after = WORD.findall(text, place.stop, place.stop + AHEAD)[:WORDS_AFTER]
-    return not foreign.isdisjoint(before + after)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.guard.automaton import automaton
-from app.guard.entry import Entry, MalformedListError, lines, read_entries, read_words
+from app.guard.entry import Entry, MalformedListError, lines, read_contexts, read_entries, read_words
+from app.guard.excuses import Excuses
 from app.guard.fold import FoldTable
 from app.guard.form import Form, hidden_forms, plain_forms
 from app.guard.guard import Guard
@@ -17,10 +18,11 @@ from app.guard.thresholds import Thresholds
 
 DATA = Path(__file__).parent / "data"
 WORDS, INNOCENT, TAILS = DATA / "words.tsv", DATA / "innocent.txt", DATA / "tails.txt"
-FRAGMENTS, FOREIGN = DATA / "fragments.txt", DATA / "foreign.txt"
+HEADS, FRAGMENTS = DATA / "heads.txt", DATA / "fragments.txt"
+FOREIGN, CONTEXTS = DATA / "foreign.txt", DATA / "contexts.txt"
 CURATED, OFF = DATA / "curated.tsv", DATA / "off.tsv"
 LOOKALIKES = DATA / "lookalikes.tsv"
-BUILT_IN = (WORDS, INNOCENT, TAILS, FRAGMENTS, FOREIGN, LOOKALIKES)
+BUILT_IN = (WORDS, INNOCENT, HEADS, TAILS, FRAGMENTS, FOREIGN, CONTEXTS, LOOKALIKES)
 
 Stamp = tuple[int, int] | None
 log = logging.getLogger(__name__)
@@ -49,10 +51,10 @@ def make_guard(
     innocent = excused | {_letters(word, table) for word in read_words(INNOCENT)}
     words = {form for phrase in innocent for form in plain_forms(phrase, None)}
     hidden: set[Form] = set()
-    tails = read_words(TAILS)
+    heads, tails = read_words(HEADS), read_words(TAILS)
     for entry in entries:
         base = _letters(entry.word, table)
-        for word in inflect(base, entry.traits, tails) if base not in excused else ():
+        for word in inflect(base, entry.traits, heads, tails) if base not in excused else ():
             words.update(plain_forms(word, entry))
             if entry.spelled and " " not in word and len(word) >= SHORT:
                 hidden.update(hidden_forms(word, base if base in word else word, entry))
@@ -61,7 +63,7 @@ def make_guard(
         automaton(words),
         automaton(hidden),
         frozenset(read_words(FRAGMENTS)),
-        frozenset(read_words(FOREIGN)),
+        Excuses(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS)),
         thresholds,
         version,
     )

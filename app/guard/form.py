@@ -11,7 +11,10 @@ HIDDEN = "*"
 VOWELS = "aeiouy"
 MOST_VOWELS, LONGEST_ENDING = 4, 3
 SHORTEST = "fuck"
-"""The only word that one letter is enough for: f***."""
+"""The word that any symbols may hide: f@#k."""
+
+ALONE = {"fuck", "shit", "bitch", "cunt", "nigger", "faggot"}
+"""The words that one or two letters are enough for: f***, sh**."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def plain_forms(phrase: str, entry: Entry | None) -> Iterator[Form]:
 def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
     """The forms of a word with letters hidden: neighbours in its base, vowels, or all but the ends.
 
-    The first letter stays, and the last one but in f***, for a word before ** ends in bold type.
+    The first letter stays, and the last one but in f*** and its like, for a word before ** ends in bold type.
     Forms that are judged alike are equal, since their entry says no more than it has to.
 
     Raises:
@@ -82,7 +85,7 @@ def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
     if len(word) - len(base) <= LONGEST_ENDING:
         blocks.add((1, len(word) - 1))
     for start, stop in blocks:
-        if stop < len(word) or (word == SHORTEST and start == 1):
+        if stop < len(word) or (word in ALONE and start <= 2 <= stop - start):
             letters = word[start:stop] if stop - start == 1 else HIDDEN * (stop - start)
             yield _runs([word[:start] + HIDDEN + word[stop:]], kind, letters)
     vowels = [at for at, letter in enumerate(word) if at and letter in VOWELS][:MOST_VOWELS]

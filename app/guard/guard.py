@@ -5,20 +5,20 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from app.guard.automaton import Automaton
-from app.guard.excuses import is_excused
+from app.guard.excuses import Excuses
 from app.guard.fold import MASK, Folded, FoldTable, fold
 from app.guard.form import HIDDEN
 from app.guard.match import Match, exposed, spans
-from app.guard.place import Place, is_border
+from app.guard.place import AHEAD, Place, is_border
 from app.guard.reading import CENSORS, LEET, PLAIN, Reading, alphabet, read
-from app.guard.rules import AHEAD, accepts, fits
+from app.guard.rules import accepts, fits
 from app.guard.symbols import LEET_SEEN
 from app.guard.thresholds import EVERYTHING, Thresholds
 from app.guard.verdict import Span, Verdict
 
 WITH_LEET = alphabet(LEET)
 WITH_CENSORS = alphabet(dict.fromkeys(CENSORS, HIDDEN))
-CENSOR_SEEN = re.compile(rf"[{re.escape(CENSORS)}]+(?:[a-z]|(?<=[*]{{3}}))")
+CENSOR_SEEN = re.compile(rf"[{re.escape(CENSORS)}]+(?:[a-z]|(?<=[*]{{2}}))")
 
 SEAM = 256
 """Characters before a text that are looked at; the longest phrase needs fewer."""
@@ -33,7 +33,7 @@ class Guard:
         words: Automaton,
         hidden: Automaton,
         fragments: AbstractSet[str],
-        foreign: AbstractSet[str],
+        excuses: Excuses,
         thresholds: Thresholds,
         version: str,
     ) -> None:
@@ -41,7 +41,7 @@ class Guard:
         self.words = words
         self.hidden = hidden
         self.fragments = fragments
-        self.foreign = foreign
+        self.excuses = excuses
         self.thresholds = thresholds
         self.version = version
 
@@ -117,7 +117,7 @@ class Guard:
                     if entry is not None and entry.severity < max(lowest[entry.category], worst + 1):
                         continue
                     if accepts(form, place, self.fragments):
-                        excused = is_excused(form, place, self.foreign)
+                        excused = self.excuses.hold(form, place)
                         worst = entry.severity if entry is not None and not excused else worst
                         yield Match(place.start, place.stop, entry, excused)
 

@@ -7,6 +7,10 @@ from app.guard.fold import MASKED, Folded
 from app.guard.reading import Reading
 
 
+BEHIND, AHEAD = 48, 32
+"""Folded characters that a rule looks at before and after a word; no rule looks further."""
+
+
 def is_letter(character: str) -> bool:
     """Whether a folded character is a letter; a masked one is."""
     return character.isalpha() or character == MASKED

@@ -4,14 +4,11 @@ import re
 from collections.abc import Set as AbstractSet
 
 from app.guard.form import HIDDEN, Form
-from app.guard.place import Place, is_letter
+from app.guard.place import AHEAD, BEHIND, Place, is_letter
 from app.guard.symbols import is_censored, is_leet
 
 VERSION = 1
 """Raised with every change of a rule; part of the guard's version."""
-
-BEHIND, AHEAD = 32, 16
-"""Folded characters that a rule looks at before and after a word; no rule looks further."""
 
 SHORT = 4
 """Words of fewer letters are too easily met by chance: stricter rules hold for them."""
@@ -31,11 +28,19 @@ ALONE_AFTER = re.compile(r"([^a-z\3]{1,5})([a-z\3])(?![a-z])")
 PRONOUNS = frozenset("aiu")
 """Letters that stand for a word of their own beside one that is spelled out."""
 
+LISTED = {("(", ",", ")"), ("[", ",", "]"), ("{", ",", "}"), ("[", "-", "]")}
+"""Brackets and separators of arguments, lists and sets of characters: f(u, c, k), [s-h-i-t]."""
+
+LONELY = frozenset("bcdfpqw")
+"""Letters that hardly stand alone: b itch."""
+
 CAPITALIZED = re.compile(r"[A-Z][a-z]+")
 NUMBER_BEFORE = re.compile(r"[a-z][0-9]$")
 NUMBER_AFTER = re.compile(r"[0-9][a-z]")
 ASSIGNED = re.compile(r" ?(?:[-+*/|&]?=(?!=)|\[|->|\+\+)")
 IDENTIFIER = re.compile(r"_[a-z]")
+ATTRIBUTE, CODE_AFTER = re.compile(r"\.[a-z_]|\\"), re.compile(r"-[0-9]")
+NOT_CUT_AFTER = re.compile(r"\. ?[a-z0-9]|'[a-z]")
 GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u052f]")
 
 
@@ -101,6 +106,8 @@ def _stands_free(form: Form, place: Place) -> bool:
             return False
     if form.size >= SHORT:
         return True
+    if ATTRIBUTE.match(after) or (place.written.isupper() and CODE_AFTER.match(after)):
+        return False
     letters = [letter for letter in place.written if letter.isalpha()]
     native = bool(letters) and all(map(GREEK_OR_CYRILLIC.match, letters))
     return not (native or is_letter(place.before(1)) or is_letter(after[:1]) or IDENTIFIER.match(after))
@@ -111,6 +118,8 @@ def _spelled(form: Form, place: Place) -> bool:
     gaps = place.gaps
     separators = {gap.strip() for gap in gaps}
     if len(separators) > 1 or not all(GAP.fullmatch(gap) for gap in gaps):
+        return False
+    if (place.before(1), *separators, place.after(1)) in LISTED:
         return False
     before, after = ALONE_BEFORE.search(place.before(BEHIND)), ALONE_AFTER.match(place.after(AHEAD))
     left = before is not None and before[2].strip() in separators
@@ -128,11 +137,11 @@ def _spelled(form: Form, place: Place) -> bool:
 def _cut(place: Place, fragments: AbstractSet[str]) -> bool:
     """Whether it is fu ck, and not words of their own such as who re, and Shi Ting."""
     pieces, gaps = place.pieces, place.gaps
-    if len(pieces) > 3 or place.before(1) == "'" or not all(CUT.fullmatch(gap) for gap in gaps):
+    if len(pieces) > 3 or place.before(1) == "'" or NOT_CUT_AFTER.match(place.after(3)) or not all(CUT.fullmatch(gap) for gap in gaps):
         return False
     if any(map(str.isspace, gaps)) and not all(piece.text.isalpha() for piece in pieces):
         return False
     long = [piece for piece in pieces if len(piece.text) > 1]
     if any(CAPITALIZED.fullmatch(piece.written) for piece in long if piece is not pieces[0]):
         return False
-    return any(piece.text not in fragments for piece in long)
+    return pieces[0].text in LONELY or any(piece.text not in fragments for piece in long)

@@ -3,7 +3,7 @@
 import re
 
 from app.guard.form import HIDDEN, SHORTEST, VOWELS, Form
-from app.guard.place import Place, is_letter
+from app.guard.place import BEHIND, Place, is_letter
 
 SHORT, LONG = 4, 5
 LEET_SEEN = re.compile(r"[0-9@$|+!(](?:(?<![!(])|(?<=[a-z].)[a-z0-9@$+!(]|(?<=[ .\-_*].)[ .\-_*])")
@@ -13,7 +13,7 @@ ASSIGNED = re.compile(r" ?(?:[-+*/.]?=|->|\[|;|\+\+|--)")
 """What follows a variable: $hit = 5."""
 
 HEXADECIMAL = re.compile(r"[0-9a-f]+")
-HEX_BEFORE, HEX_AFTER = re.compile(r"0x$|[#=]$|[0-9a-f]-$"), re.compile(r"-[0-9a-f]")
+HEX_BEFORE, HEX_AFTER = re.compile(r"0x$|[#=]$|[0-9a-f]-$|[0-9]:$"), re.compile(r"-[0-9a-f]|:[0-9a-f:]")
 """What stands beside a part of a number to the base of 16: 0xbada55, #a55, id=a55, 123e4567-a55e."""
 
 PUNCTUATION = "!|("
@@ -66,7 +66,12 @@ def is_censored(form: Form, place: Place) -> bool:
         if not (_hides(form, run) if letter == HIDDEN else len(run) >= least):
             return False
     if form.letters.endswith(HIDDEN):
-        return place.text[1:] == HIDDEN * len(form.hidden) and place.before(1) != HIDDEN
+        shown = len(form.letters) - 1
+        return (
+            place.text[shown:] == HIDDEN * len(form.hidden)
+            and place.after(1) != "@"
+            and HIDDEN not in place.before(1 if shown == 1 else BEHIND)
+        )
     return True
 
 
