@@ -22,7 +22,7 @@ class Entry:
     `traits` is a set of letters:
     `s` takes a plural; `v` verb endings; `y` adjective endings; `c` compounds such as -head.
     `i` counts inside a longer word too.
-    `n` is also a name (Dick Francis); `f` is also a word of another language (sehr dick); `j` also joins
+    `n` is also a name (Dick Francis), `p` a first name too (ask Dick); `f` is also a word of another language (sehr dick); `j` also joins
     two words (kitchen-cum-diner). `w` may be written together with a word before it (stupidbitch).
     `1` may be spelled out (f u c k), stretched by one letter, or have letters hidden (f**k).
     `2` may be all that and cut in two (fu ck).
@@ -47,6 +47,11 @@ class Entry:
     def homograph(self) -> bool:
         """Whether it is a word of another language as well."""
         return "f" in self.traits
+
+    @property
+    def person(self) -> bool:
+        """Whether it is a first name as well."""
+        return "p" in self.traits
 
     @property
     def joiner(self) -> bool:

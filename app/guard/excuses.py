@@ -12,7 +12,10 @@ from app.guard.rules import CAPITALIZED
 
 NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)(?:\.? | and | or | [\"'(])$")
 NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[A-Z{MASKED}]")
-SPEAKER_AFTER = re.compile(r"(?:,)? (?:said|says|asked|told|replied|wrote|lives|lived|works|worked|who|was born)\b")
+PERSON_AFTER = re.compile(
+    r",? (?:said|says|asked|told|replied|wrote|lives|lived|works|worked|who|was|had|has|went|came|will|would"
+    r"|likes|loves|called|thinks|thought|knows|knew|did|does|could|can|took|got|gave|made|left|kept)\b"
+)
 LOWER_BEFORE = re.compile(r"(?<![A-Za-z])([a-z]+),? $")
 NO_NAMES = {
     *("A", "An", "Big", "Eat", "His", "Lick", "Little", "My", "No", "Small", "Such", "Suck"),
@@ -20,11 +23,41 @@ NO_NAMES = {
 }
 """Words that begin a sentence, and not a name."""
 
-BEFORE_NAMES = {
-    *("and", "ask", "asked", "by", "dear", "for", "from", "hi", "hello", "met", "named", "of", "old", "tell"),
-    *("told", "thank", "thanks", "uncle", "with", "when", "brother", "cousin", "father", "son", "friend", "mr"),
+NO_PERSON = {
+    *(
+        "a",
+        "an",
+        "the",
+        "my",
+        "your",
+        "his",
+        "her",
+        "their",
+        "our",
+        "its",
+        "this",
+        "that",
+        "such",
+        "big",
+        "you",
+    ),
+    *("little", "huge", "small", "tiny", "hard", "long", "fat", "suck", "sucks", "sucking", "sucked", "lick"),
+    *(
+        "licking",
+        "eat",
+        "eating",
+        "ride",
+        "riding",
+        "some",
+        "what",
+        "stupid",
+        "fucking",
+        "total",
+        "no",
+        "more",
+    ),
 }
-"""Words after which a capital begins a name: with Dick."""
+"""Words after which a capital begins no first name."""
 
 WORD = re.compile(r"(?<![a-z\3])[a-z]+(?![a-z\3])")
 WORDS_BEFORE, WORDS_AFTER = 3, 2
@@ -52,7 +85,7 @@ class Excuses:
         if entry is None or place.cuts:
             return False
         return bool(
-            (entry.name and _is_name(place))
+            (entry.name and _is_name(place, entry.person))
             or (entry.joiner and _joins(place))
             or (entry.homograph and self._is_foreign(place))
             or (entry.word in self.contexts and self._is_at_home(place, self.contexts[entry.word]))
@@ -77,17 +110,18 @@ def _words_around(place: Place) -> tuple[list[str], list[str]]:
     return before, WORD.findall(text, place.stop, place.stop + AHEAD)
 
 
-def _is_name(place: Place) -> bool:
-    """Whether it is written as a name beside another or after a word for a person: Dick Francis, with Dick."""
+def _is_name(place: Place, person: bool) -> bool:
+    """Whether it is written as a name beside another, or as a person's name in a sentence: ask Dick."""
     if not CAPITALIZED.fullmatch(place.written):
         return False
     left = _cased(place, max(0, place.start - BEHIND), place.start)
     right = _cased(place, place.stop, place.stop + AHEAD)
-    if NAME_AFTER.match(right) or SPEAKER_AFTER.match(right):
-        return True
     before, lower = NAME_BEFORE.search(left), LOWER_BEFORE.search(left)
-    named = before is not None and before[1] not in NO_NAMES
-    return named or (lower is not None and lower[1] in BEFORE_NAMES)
+    if NAME_AFTER.match(right) or (before is not None and before[1] not in NO_NAMES):
+        return True
+    if not person or (lower is not None and lower[1] in NO_PERSON):
+        return False
+    return lower is not None or (not left.strip() and PERSON_AFTER.match(right) is not None)
 
 
 def _joins(place: Place) -> bool:

@@ -11,7 +11,7 @@ from app.guard.excuses import Excuses
 from app.guard.fold import FoldTable
 from app.guard.form import Form, hidden_forms, plain_forms
 from app.guard.guard import Guard
-from app.guard.morphology import inflect
+from app.guard.morphology import inflect, joined
 from app.guard.reading import LEET
 from app.guard.rules import SHORT, VERSION
 from app.guard.thresholds import Thresholds
@@ -54,10 +54,12 @@ def make_guard(
     heads, tails = read_words(HEADS), read_words(TAILS)
     for entry in entries:
         base = _letters(entry.word, table)
-        for word in inflect(base, entry.traits, heads, tails) if base not in excused else ():
+        for word in inflect(base, entry.traits, tails) if base not in excused else ():
             words.update(plain_forms(word, entry))
             if entry.spelled and " " not in word and len(word) >= SHORT:
                 hidden.update(hidden_forms(word, base if base in word else word, entry))
+        for word in joined(base, entry.traits, heads) if base not in excused else ():
+            words.update(plain_forms(word, Entry(base, entry.category, entry.severity)))
     return Guard(
         table,
         automaton(words),

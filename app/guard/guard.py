@@ -11,8 +11,9 @@ from app.guard.form import HIDDEN
 from app.guard.match import Match, exposed, spans
 from app.guard.place import AHEAD, Place, is_border
 from app.guard.reading import CENSORS, LEET, PLAIN, Reading, alphabet, read
-from app.guard.rules import accepts, fits
+from app.guard.rules import accepts
 from app.guard.symbols import LEET_SEEN
+from app.guard.tail import has_symbols, open_start
 from app.guard.thresholds import EVERYTHING, Thresholds
 from app.guard.verdict import Span, Verdict
 
@@ -71,44 +72,54 @@ class Guard:
         """The text with `MASK` for each character of a span; `check` finds nothing in it."""
         return _masked(text, verdict.spans)
 
-    def open_from(self, text: str, *, before: str = "") -> int:
+    def open_from(self, text: str, *, before: str = "") -> tuple[int, bool]:
         """The index from which on the end of `text` may still become part of a bad or innocent word.
 
         Whatever follows, what `check` says of the text before this index stays as it is. It is
-        `len(text)` where nothing is open.
+        `len(text)` where nothing is open. Also whether there is anything that `check` may find now.
         """
         before = before[-SEAM:]
         folded = fold(before + text, self.table)
         size = len(folded.text)
-        readings = self._readings(folded, whatever_follows=True)
-        start = min(_open_start(folded, reading, automaton) for reading, automaton in readings)
-        for match in sorted(self._matches(folded, EVERYTHING), key=lambda match: -match.stop):
+        readings = list(self._readings(folded))
+        start = self._open_start(folded, readings[0][0])
+        matches = sorted(self._matches(folded, readings, EVERYTHING), key=lambda match: -match.stop)
+        for match in matches:
             if start - match.stop < AHEAD:
                 start = min(start, match.start)
-        return len(text) if start == size else max(0, folded.origin[start] - len(before))
+        index = len(text) if start == size else max(0, folded.origin[start] - len(before))
+        return index, any(match.entry for match in matches)
+
+    def _open_start(self, folded: Folded, plain: Reading) -> int:
+        start = open_start(folded, plain, self.words)
+        if not has_symbols(folded, plain, self.words.longest):
+            return start
+        text = folded.text.encode("ascii")
+        with_leet = open_start(folded, read(text, WITH_LEET), self.words)
+        return min(start, with_leet, open_start(folded, read(text, WITH_CENSORS), self.hidden))
 
     def _spans(self, text: str, limits: Thresholds) -> list[Span]:
         folded = fold(text, self.table)
-        return spans(exposed(self._matches(folded, limits)), folded)
+        return spans(exposed(self._matches(folded, self._readings(folded), limits)), folded)
 
-    def _readings(
-        self, folded: Folded, *, whatever_follows: bool = False
-    ) -> Iterator[tuple[Reading, Automaton]]:
+    def _readings(self, folded: Folded) -> Iterator[tuple[Reading, Automaton]]:
         text = folded.text.encode("ascii")
         yield read(text, PLAIN), self.words
-        if whatever_follows or LEET_SEEN.search(folded.text):
+        if LEET_SEEN.search(folded.text):
             yield read(text, WITH_LEET), self.words
-        if whatever_follows or CENSOR_SEEN.search(folded.text):
+        if CENSOR_SEEN.search(folded.text):
             yield read(text, WITH_CENSORS), self.hidden
 
-    def _matches(self, folded: Folded, limits: Thresholds) -> Iterator[Match]:
+    def _matches(
+        self, folded: Folded, readings: Iterable[tuple[Reading, Automaton]], limits: Thresholds
+    ) -> Iterator[Match]:
         lowest = limits.lowest
-        for reading, automaton in self._readings(folded):
+        for reading, automaton in readings:
             for group, first, last in automaton.hits(reading.skeleton):
-                start = reading.start[first]
-                if reading.stop[last - 1] - start < group.size:
+                start, stop = reading.start[first], reading.stop[last - 1]
+                if stop - start < group.size:
                     continue
-                if not (group.inside or is_border(folded, start)):
+                if not (group.inside or (is_border(folded, start) and is_border(folded, stop))):
                     continue
                 place = Place(folded, reading, first, last)
                 worst = 0
@@ -120,28 +131,6 @@ class Guard:
                         excused = self.excuses.hold(form, place)
                         worst = entry.severity if entry is not None and not excused else worst
                         yield Match(place.start, place.stop, entry, excused)
-
-
-def _open_start(folded: Folded, reading: Reading, automaton: Automaton) -> int:
-    """The folded index from which on the end of a reading may become a form, or be judged otherwise."""
-    size, runs = len(folded.text), len(reading.skeleton)
-    tail = max(0, runs - automaton.longest - AHEAD)
-    start = size
-    for group, first, last in automaton.hits(reading.skeleton[tail:]):
-        place = Place(folded, reading, tail + first, tail + last)
-        near = size - place.stop < AHEAD and (group.inside or place.opens)
-        if near and any(fits(form, place) for form in group.forms):
-            start = min(start, place.start)
-    if not runs or size - reading.stop[runs - 1] >= AHEAD:
-        return start
-    for first in range(max(0, runs - automaton.longest), runs):
-        place = Place(folded, reading, first, runs)
-        head = reading.skeleton[first:]
-        if (head in automaton.heads and place.opens) or (
-            head in automaton.inside_heads and place.stop == size and not place.cuts
-        ):
-            return min(start, place.start)
-    return start
 
 
 def _masked(text: str, found: Iterable[Span]) -> str:

@@ -7,7 +7,7 @@ ADJECTIVE = ("y", "ier", "iest", "ily", "iness", "ish")
 VOWELS = "aeiou"
 
 
-def inflect(word: str, traits: str, heads: Iterable[str], tails: Iterable[str]) -> Iterator[str]:
+def inflect(word: str, traits: str, tails: Iterable[str]) -> Iterator[str]:
     """The word and what its traits (see `Entry`) let it become."""
     yield word
     if "s" in traits:
@@ -18,8 +18,12 @@ def inflect(word: str, traits: str, heads: Iterable[str], tails: Iterable[str]) 
             yield from (stem + ending for ending in endings)
     if "c" in traits:
         yield from (word + tail for tail in tails)
+
+
+def joined(word: str, traits: str, heads: Iterable[str]) -> Iterator[str]:
+    """The word and its plural written together with a word before it, if its traits let it: stupidbitch."""
     if "w" in traits:
-        yield from (head + word for head in heads)
+        yield from (head + form for head in heads for form in (word, *_plurals(word)))
 
 
 def _plurals(word: str) -> tuple[str, ...]:

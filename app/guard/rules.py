@@ -7,7 +7,7 @@ from app.guard.form import HIDDEN, Form
 from app.guard.place import AHEAD, BEHIND, Place, is_letter
 from app.guard.symbols import is_censored, is_leet
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of a rule; part of the guard's version."""
 
 SHORT = 4
@@ -17,7 +17,7 @@ JOINT = re.compile(r"[ \t]{0,2}[\s\-_.,'/*+~\"&]{0,2}[ \t]?")
 """What may stand between the words of a phrase."""
 
 GAP = re.compile(r"[^a-z0-9\2\3]{1,5}")
-SHORT_GAP = re.compile(r"[ .\-_*]")
+SHORT_GAP = re.compile(r"[ .\-_]")
 """What may stand between the letters of a word that is spelled out, and of a short one."""
 
 CUT = re.compile(r" {2}|[^a-z0-9\n'()\[\]{}\2\3]|[^a-z0-9\s'()\[\]{}\2\3]{2,3}")
@@ -28,9 +28,7 @@ ALONE_AFTER = re.compile(r"([^a-z\3]{1,5})([a-z\3])(?![a-z])")
 PRONOUNS = frozenset("aiu")
 """Letters that stand for a word of their own beside one that is spelled out."""
 
-LISTED = {("(", ",", ")"), ("[", ",", "]"), ("{", ",", "}"), ("[", "-", "]")}
-"""Brackets and separators of arguments, lists and sets of characters: f(u, c, k), [s-h-i-t]."""
-
+ARROWS = frozenset(("->", "=>", "::"))
 LONELY = frozenset("bcdfpqw")
 """Letters that hardly stand alone: b itch."""
 
@@ -39,7 +37,8 @@ NUMBER_BEFORE = re.compile(r"[a-z][0-9]$")
 NUMBER_AFTER = re.compile(r"[0-9][a-z]")
 ASSIGNED = re.compile(r" ?(?:[-+*/|&]?=(?!=)|\[|->|\+\+)")
 IDENTIFIER = re.compile(r"_[a-z]")
-ATTRIBUTE, CODE_AFTER = re.compile(r"\.[a-z_]|\\"), re.compile(r"-[0-9]")
+CODE_BEFORE, CODE_AFTER = re.compile(r"[a-z]\[$"), re.compile(r"\.[a-z_]|\\|\([^ ]")
+NUMBERED = re.compile(r"-[0-9]")
 NOT_CUT_AFTER = re.compile(r"\. ?[a-z0-9]|'[a-z]")
 GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u052f]")
 
@@ -50,10 +49,10 @@ def accepts(form: Form, place: Place, fragments: AbstractSet[str]) -> bool:
     `fragments` are ordinary words that a word cut in two may fall into: who re.
     """
     entry, inside = form.entry, form.inside
-    if not (inside or place.opens) or not fits(form, place):
+    if not (inside or (place.opens and place.closes)) or not fits(form, place):
         return False
     if entry is None:
-        return place.cuts == form.joints and place.closes and _joined(place)
+        return place.cuts == form.joints and _joined(place)
     if HIDDEN in form.letters:
         return is_censored(form, place)
     if not _stands_free(form, place):
@@ -106,10 +105,11 @@ def _stands_free(form: Form, place: Place) -> bool:
             return False
     if form.size >= SHORT:
         return True
-    if ATTRIBUTE.match(after) or (place.written.isupper() and CODE_AFTER.match(after)):
+    if CODE_BEFORE.search(place.before(2)) or CODE_AFTER.match(after):
         return False
-    letters = [letter for letter in place.written if letter.isalpha()]
-    native = bool(letters) and all(map(GREEK_OR_CYRILLIC.match, letters))
+    if place.written.isupper() and NUMBERED.match(after):
+        return False
+    native = place.text.isalpha() and all(map(GREEK_OR_CYRILLIC.match, filter(str.isalpha, place.written)))
     return not (native or is_letter(place.before(1)) or is_letter(after[:1]) or IDENTIFIER.match(after))
 
 
@@ -119,7 +119,7 @@ def _spelled(form: Form, place: Place) -> bool:
     separators = {gap.strip() for gap in gaps}
     if len(separators) > 1 or not all(GAP.fullmatch(gap) for gap in gaps):
         return False
-    if (place.before(1), *separators, place.after(1)) in LISTED:
+    if _is_listed(place, gaps[0].strip()):
         return False
     before, after = ALONE_BEFORE.search(place.before(BEHIND)), ALONE_AFTER.match(place.after(AHEAD))
     left = before is not None and before[2].strip() in separators
@@ -134,14 +134,30 @@ def _spelled(form: Form, place: Place) -> bool:
     return (pronoun or not left) and (not right or (after is not None and after[2] in PRONOUNS))
 
 
+def _is_listed(place: Place, separator: str) -> bool:
+    """Whether the letters are arguments, a list or a set of characters: f(u, c, k), int f, u; [s-h-i-t]."""
+    opening, closing = place.before(2).strip()[-1:], place.after(2).strip()[:1]
+    if "," in separator:
+        return len(separator) > 1 or closing == ";" or (opening + closing) in {"()", "[]", "{}"}
+    return separator == "-" and opening + closing == "[]"
+
+
 def _cut(place: Place, fragments: AbstractSet[str]) -> bool:
     """Whether it is fu ck, and not words of their own such as who re, and Shi Ting."""
     pieces, gaps = place.pieces, place.gaps
-    if len(pieces) > 3 or place.before(1) == "'" or NOT_CUT_AFTER.match(place.after(3)) or not all(CUT.fullmatch(gap) for gap in gaps):
+    if (
+        len(pieces) > 3
+        or place.before(1) == "'"
+        or NOT_CUT_AFTER.match(place.after(3))
+        or not all(CUT.fullmatch(gap) for gap in gaps)
+    ):
         return False
     if any(map(str.isspace, gaps)) and not all(piece.text.isalpha() for piece in pieces):
+        return False
+    if not ARROWS.isdisjoint(gaps):
         return False
     long = [piece for piece in pieces if len(piece.text) > 1]
     if any(CAPITALIZED.fullmatch(piece.written) for piece in long if piece is not pieces[0]):
         return False
-    return pieces[0].text in LONELY or any(piece.text not in fragments for piece in long)
+    lonely = len(pieces) - len(long) > 1 or pieces[0].text in LONELY
+    return lonely or any(piece.text not in fragments for piece in long)

@@ -12,6 +12,7 @@ LEET_SEEN = re.compile(r"[0-9@$|+!(](?:(?<![!(])|(?<=[a-z].)[a-z0-9@$+!(]|(?<=[ 
 ASSIGNED = re.compile(r" ?(?:[-+*/.]?=|->|\[|;|\+\+|--)")
 """What follows a variable: $hit = 5."""
 
+VARIABLE = re.compile(r" [-+*/]?= ")
 HEXADECIMAL = re.compile(r"[0-9a-f]+")
 HEX_BEFORE, HEX_AFTER = re.compile(r"0x$|[#=]$|[0-9a-f]-$|[0-9]:$"), re.compile(r"-[0-9a-f]|:[0-9a-f:]")
 """What stands beside a part of a number to the base of 16: 0xbada55, #a55, id=a55, 123e4567-a55e."""
@@ -65,10 +66,12 @@ def is_censored(form: Form, place: Place) -> bool:
     for letter, least, run in zip(form.letters, form.counts, place.runs, strict=True):
         if not (_hides(form, run) if letter == HIDDEN else len(run) >= least):
             return False
+    if VARIABLE.match(place.after(4)):
+        return False
     if form.letters.endswith(HIDDEN):
         shown = len(form.letters) - 1
         return (
-            place.text[shown:] == HIDDEN * len(form.hidden)
+            place.text[shown:].rstrip("?!-~") == HIDDEN * len(form.hidden)
             and place.after(1) != "@"
             and HIDDEN not in place.before(1 if shown == 1 else BEHIND)
         )
@@ -83,5 +86,7 @@ def _hides(form: Form, run: str) -> bool:
         return size == 1 and not (product and form.size < LONG)
     if "-" in kinds:
         return len(run) == size and kinds == {"-"}
+    if len(kinds) > 1 and len(run) == size:
+        return True
     plain = kinds in ({"*"}, {"#"}) or (form.entry is not None and form.entry.word == SHORTEST)
     return plain and size - 1 <= len(run) <= size + 2

@@ -1,6 +1,6 @@
 import pytest
 
-from app.guard.morphology import inflect
+from app.guard.morphology import inflect, joined
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_a_word_without_traits_stands_alone() -> None:
 def test_a_consonant_is_not_doubled_after_two_vowels_nor_k() -> None:
     assert "poopping" not in set(inflect("poop", "v", []))
     assert "fuking" in set(inflect("fuk", "v", []))
+
+
+def test_a_word_is_written_together_with_one_before_it() -> None:
+    assert set(joined("bitch", "w", ["stupid"])) == {"stupidbitch", "stupidbitches", "stupidbitchez"}
+    assert list(joined("cum", "", ["stupid"])) == []

@@ -1,0 +1,49 @@
+"""Tails: what at the end of a text may still become a word, or be judged otherwise by what follows."""
+
+import re
+
+from app.guard.automaton import Automaton
+from app.guard.fold import Folded
+from app.guard.place import AHEAD, Place, is_border
+from app.guard.reading import CENSORS, LEET, Reading
+from app.guard.rules import fits
+
+SYMBOL = re.compile(f"[{re.escape(''.join(LEET) + CENSORS)}]")
+
+
+def has_symbols(folded: Folded, plain: Reading, longest: int) -> bool:
+    """Whether another reading than the plain one may tell more of the tail."""
+    runs = len(plain.skeleton)
+    if runs <= longest + AHEAD:
+        return SYMBOL.search(folded.text) is not None
+    return SYMBOL.search(folded.text, plain.start[runs - longest - AHEAD]) is not None
+
+
+def open_start(folded: Folded, reading: Reading, automaton: Automaton) -> int:
+    """The folded index from which on the end of a reading may become a form, or be judged otherwise."""
+    size, runs = len(folded.text), len(reading.skeleton)
+    if not runs or size - reading.stop[runs - 1] >= 2 * AHEAD:
+        return size
+    tail = max(0, runs - automaton.longest - AHEAD)
+    start = size
+    for group, first, last in automaton.hits(reading.skeleton[tail:]):
+        begin = reading.start[tail + first]
+        if size - reading.stop[tail + last - 1] >= AHEAD or begin >= start:
+            continue
+        if group.inside or is_border(folded, begin):
+            place = Place(folded, reading, tail + first, tail + last)
+            if any(fits(form, place) for form in group.forms):
+                start = begin
+    if size - reading.stop[runs - 1] >= AHEAD:
+        return start
+    for first in range(max(0, runs - automaton.longest), runs):
+        begin = reading.start[first]
+        if begin >= start:
+            break
+        head = reading.skeleton[first:]
+        if head in automaton.heads and is_border(folded, begin):
+            return begin
+        if head in automaton.inside_heads and reading.stop[runs - 1] == size:
+            if not Place(folded, reading, first, runs).cuts:
+                return begin
+    return start
