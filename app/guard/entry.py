@@ -22,8 +22,9 @@ class Entry:
     `traits` is a set of letters:
     `s` takes a plural; `v` verb endings; `y` adjective endings; `c` compounds such as -head.
     `i` counts inside a longer word too.
-    `n` is also a name (Dick Francis), `p` a first name too (ask Dick); `f` is also a word of another language (sehr dick); `j` also joins
-    two words (kitchen-cum-diner). `w` may be written together with a word before it (stupidbitch).
+    `n` is also a name (Dick Francis), `p` a first name too (ask Dick); `f` is also a word of another
+    language (sehr dick); `j` also joins two words (kitchen-cum-diner).
+    `w` may be written together with a word before it (stupidbitch).
     `1` may be spelled out (f u c k), stretched by one letter, or have letters hidden (f**k).
     `2` may be all that and cut in two (fu ck).
     """
@@ -113,7 +114,7 @@ def read_words(path: Path) -> list[str]:
 
 def read_contexts(path: Path) -> dict[str, frozenset[str]]:
     """Words and the contexts they are innocent in, from lines of `word, word: context words`."""
-    contexts = {}
+    contexts: dict[str, frozenset[str]] = {}
     for _, line in lines(path):
         words, _, context = line.partition(":")
         contexts |= dict.fromkeys(words.split(", "), frozenset(context.split()))

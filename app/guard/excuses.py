@@ -24,38 +24,10 @@ NO_NAMES = {
 """Words that begin a sentence, and not a name."""
 
 NO_PERSON = {
-    *(
-        "a",
-        "an",
-        "the",
-        "my",
-        "your",
-        "his",
-        "her",
-        "their",
-        "our",
-        "its",
-        "this",
-        "that",
-        "such",
-        "big",
-        "you",
-    ),
-    *("little", "huge", "small", "tiny", "hard", "long", "fat", "suck", "sucks", "sucking", "sucked", "lick"),
-    *(
-        "licking",
-        "eat",
-        "eating",
-        "ride",
-        "riding",
-        "some",
-        "what",
-        "stupid",
-        "fucking",
-        "total",
-        "no",
-        "more",
-    ),
+    *("a", "an", "the", "my", "your", "his", "her", "their", "our", "its", "this", "that", "such", "you"),
+    *("big", "little", "huge", "small", "tiny", "hard", "long", "fat", "stupid", "total", "some", "more"),
+    *("suck", "sucks", "sucking", "sucked", "lick", "licking", "eat", "eating", "ride", "riding", "fucking"),
+    *("what", "no"),
 }
 """Words after which a capital begins no first name."""
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 from app.guard.fold import MASKED, Folded
 from app.guard.reading import Reading
 
-
 BEHIND, AHEAD = 48, 32
 """Folded characters that a rule looks at before and after a word; no rule looks further."""
 

@@ -66,7 +66,7 @@ def is_censored(form: Form, place: Place) -> bool:
     for letter, least, run in zip(form.letters, form.counts, place.runs, strict=True):
         if not (_hides(form, run) if letter == HIDDEN else len(run) >= least):
             return False
-    if VARIABLE.match(place.after(4)):
+    if VARIABLE.match(place.after(4)) or ("-" in place.text and place.after(1) == "'"):
         return False
     if form.letters.endswith(HIDDEN):
         shown = len(form.letters) - 1
@@ -74,6 +74,7 @@ def is_censored(form: Form, place: Place) -> bool:
             place.text[shown:].rstrip("?!-~") == HIDDEN * len(form.hidden)
             and place.after(1) != "@"
             and HIDDEN not in place.before(1 if shown == 1 else BEHIND)
+            and place.before(1) != "\\"
         )
     return True
 

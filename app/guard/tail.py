@@ -43,7 +43,7 @@ def open_start(folded: Folded, reading: Reading, automaton: Automaton) -> int:
         head = reading.skeleton[first:]
         if head in automaton.heads and is_border(folded, begin):
             return begin
-        if head in automaton.inside_heads and reading.stop[runs - 1] == size:
-            if not Place(folded, reading, first, runs).cuts:
-                return begin
+        at_end = reading.stop[runs - 1] == size
+        if at_end and head in automaton.inside_heads and not Place(folded, reading, first, runs).cuts:
+            return begin
     return start
