@@ -10,20 +10,26 @@ from app.guard.form import Form
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Forms that share a skeleton: whether one counts inside a longer word, the size of the shortest."""
+    """Forms that share a skeleton: whether one counts inside a longer word or has gaps, the shortest's size."""
 
     forms: tuple[Form, ...]
     inside: bool
+    gapped: bool
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """Finds the skeletons of forms; `heads` are their beginnings, `inside_heads` those of inside words."""
+    """Finds the skeletons of forms.
+
+    `heads` are their beginnings, `gapped_heads` of those that may have gaps, `inside_heads` of those that
+    count inside a longer word.
+    """
 
     search: BytesAhoCorasick
     groups: tuple[Group, ...]
     heads: frozenset[bytes]
+    gapped_heads: frozenset[bytes]
     inside_heads: frozenset[bytes]
     longest: int
 
@@ -39,11 +45,13 @@ def automaton(forms: set[Form]) -> Automaton:
     for form in sorted(forms, key=_order):
         shared.setdefault(form.skeleton, []).append(form)
     groups = tuple(map(_group, shared.values()))
+    gapped = (skeleton for skeleton, group in zip(shared, groups, strict=True) if group.gapped)
     inside = (skeleton for skeleton, group in zip(shared, groups, strict=True) if group.inside)
     return Automaton(
         BytesAhoCorasick(shared),
         groups,
         _heads(shared),
+        _heads(gapped),
         _heads(inside),
         max(map(len, shared), default=0),
     )
@@ -59,4 +67,9 @@ def _order(form: Form) -> tuple[int, str]:
 
 
 def _group(forms: list[Form]) -> Group:
-    return Group(tuple(forms), any(form.inside for form in forms), min(form.size for form in forms))
+    return Group(
+        tuple(forms),
+        any(form.inside for form in forms),
+        any(form.gapped for form in forms),
+        min(form.size for form in forms),
+    )

@@ -47,6 +47,11 @@ class Form:
         return self.entry is not None and self.entry.spelled
 
     @property
+    def gapped(self) -> bool:
+        """Whether there may be gaps in it."""
+        return bool(self.joints) or (self.spelled and not self.hidden)
+
+    @property
     def cut(self) -> bool:
         """Whether it leaves no doubt even cut in two."""
         return self.entry is not None and self.entry.cut

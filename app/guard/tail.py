@@ -36,14 +36,23 @@ def open_start(folded: Folded, reading: Reading, automaton: Automaton) -> int:
                 start = begin
     if size - reading.stop[runs - 1] >= AHEAD:
         return start
+    solid = _last_word(reading, size)
     for first in range(max(0, runs - automaton.longest), runs):
         begin = reading.start[first]
         if begin >= start:
             break
         head = reading.skeleton[first:]
-        if head in automaton.heads and is_border(folded, begin):
+        heads = automaton.gapped_heads if first < solid else automaton.heads
+        if head in heads and is_border(folded, begin):
             return begin
-        at_end = reading.stop[runs - 1] == size
-        if at_end and head in automaton.inside_heads and not Place(folded, reading, first, runs).cuts:
+        if first >= solid and head in automaton.inside_heads:
             return begin
     return start
+
+
+def _last_word(reading: Reading, size: int) -> int:
+    """The run from which on there is no gap up to the end of the text."""
+    first = len(reading.skeleton)
+    while first and reading.stop[first - 1] == size:
+        first, size = first - 1, reading.start[first - 1]
+    return first

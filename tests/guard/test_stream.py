@@ -30,7 +30,7 @@ def test_no_character_of_a_bad_word_comes_out(guard: Guard) -> None:
     stream = GuardStream(guard, policy="stop")
 
     assert [stream.push(piece) for piece in ("Some ", "f", "uc", "k")] == ["Some ", "", "", ""]
-    assert stream.push(" and so on, and so forth.") == ""
+    assert stream.push(" and so on, and so forth, and to the end.") == ""
     assert stream.finish() == ""
     assert stream.tripped
     assert stream.verdict.spans == (Span(5, 9, "profanity", 3),)
@@ -102,3 +102,26 @@ def test_any_chunking_after_a_prompt_gives_what_the_whole_text_gives(
 
     assert run(stream, cut(text, sizes)) == guard.mask(text, verdict)
     assert stream.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "text", ["f" * 10_000, "f" + "u" * 10_000, "f" + "\u0301" * 10_000, "sh" + "\u200b\u0301" * 5_000]
+)
+def test_a_word_that_is_spun_out_is_looked_at_in_linear_time(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    looks: list[int] = []
+    open_from = Guard.open_from
+
+    def counted(self: Guard, text: str, *, before: str = "") -> tuple[int, bool]:
+        looks.append(len(text))
+        return open_from(self, text, before=before)
+
+    monkeypatch.setattr(Guard, "open_from", counted)
+
+    def looked(size: int) -> int:
+        looks.clear()
+        run(GuardStream(guard), list(text[:size]))
+        return sum(looks)
+
+    assert looked(10_000) <= 12 * looked(1_000)
