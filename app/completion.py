@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from app.bias import LogitBias
 from app.detokenizer import Detokenizer
 from app.draft import Draft
 from app.engine.messages import Generation
@@ -63,6 +64,7 @@ class Completer:
 
     Attributes:
         guard: Reads prompts and completions; replaced while running when the operator's lists change.
+        bias: Against tokens that the guard would find; belongs to it.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Completer:
         engine: Engine,
         tokenizer: Tokenizer,
         guard: Guard,
+        bias: LogitBias,
         retries: int,
         metrics: Metrics,
     ) -> None:
@@ -79,6 +82,7 @@ class Completer:
         self._engine = engine
         self._tokenizer = tokenizer
         self.guard = guard
+        self.bias = bias
         self._retries = retries
         self._metrics = metrics
 
@@ -203,14 +207,20 @@ class Completer:
         if draft.attempt > 1:
             sampling = replace(sampling, temperature=max(sampling.temperature, RETRY_TEMPERATURE))
         seed = (sampling.seed + draft.index + job.choices * (draft.attempt - 1)) % SEEDS
+        if seed != sampling.seed or self.bias:
+            sampling = replace(sampling, seed=seed, logit_bias=self._bias(job))
         room = self._manifest.sequence_length - len(run.window.ids)
         return Generation(
             prompt=run.window.ids,
             max_tokens=min(job.max_tokens, room),
-            sampling=sampling if seed == sampling.seed else replace(sampling, seed=seed),
+            sampling=sampling,
             stop_ids=self._manifest.end_ids,
             gather=1 if run.deliver or job.stop else GATHERED_TOKENS,
         )
+
+    def _bias(self, job: Job) -> LogitBias:
+        own = job.sampling.logit_bias
+        return (*own, *self.bias) if job.policy != "off" else own
 
     async def _cut_short(self, run: _Run, drafts: list[Draft]) -> None:
         """End what the deadline has caught; if that is everything and nothing was written, it is an error."""

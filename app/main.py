@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import Admission
 from app.api import ALWAYS_OPEN, build_api, countable_paths
+from app.bias import ProfanityBias, read_vocabulary
 from app.chat import ChatTemplate
 from app.completion import Completer
 from app.engine.client import EngineClient
@@ -55,15 +56,19 @@ def create_app(
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
         guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
+    vocabulary = read_vocabulary(tokenizer, manifest.vocabulary_size) if settings.profanity_bias else []
+    bias = ProfanityBias(vocabulary, settings.profanity_bias)
     metrics = Metrics()
     limits = Limits.of(
         settings, sequence_length=manifest.sequence_length, vocabulary_size=manifest.vocabulary_size
     )
+    first = guard()
     completer = Completer(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
-        guard=guard(),
+        guard=first,
+        bias=bias.against(first),
         retries=settings.profanity_retries,
         metrics=metrics,
     )
@@ -74,6 +79,7 @@ def create_app(
         engine=engine,
         tokenizer=tokenizer,
         read_guard=guard,
+        bias=bias,
         completer=completer,
         admission=Admission(settings.capacity),
         metrics=metrics,

@@ -13,6 +13,7 @@ from itertools import accumulate
 from starlette.requests import Request
 
 from app.admission import Admission
+from app.bias import ProfanityBias
 from app.chat import ChatTemplate
 from app.completion import Completer, Deliver, together
 from app.engine.protocol import Engine
@@ -48,6 +49,7 @@ class Service:
     engine: Engine
     tokenizer: Tokenizer
     read_guard: Callable[[], Guard]
+    bias: ProfanityBias
     completer: Completer
     admission: Admission
     metrics: Metrics
@@ -77,8 +79,15 @@ class Service:
     async def _watch(self) -> None:
         while True:
             self.observe()
-            self.completer.guard = await asyncio.to_thread(self.read_guard)
+            await self.refresh_guard()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def refresh_guard(self) -> None:
+        """Replace the guard where the operator's lists have changed; made beside the requests, not in one."""
+        guard = await asyncio.to_thread(self.read_guard)
+        if guard is not self.completer.guard:
+            self.completer.bias = await asyncio.to_thread(self.bias.against, guard)
+            self.completer.guard = guard
 
     def observe(self) -> None:
         """Bring the metrics of engine and admission up to date."""

@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     profanity_retries: int = Field(
         default=2, ge=0, le=10, description="Fresh samples before a completion is withheld"
     )
+    profanity_bias: float = Field(
+        default=0,
+        ge=-100,
+        le=0,
+        description="Added to the logits of tokens that are bad words, which saves retries; 0: nothing",
+    )
     profanity_thresholds: dict[str, int] = Field(
         default={},
         description="Lowest severity flagged (1 to 3; 4: none) by category, as JSON",

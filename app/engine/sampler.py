@@ -24,6 +24,8 @@ class Sampler:
         self._random = np.random.Generator(np.random.PCG64(sampling.seed))
         self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
         self._generated: Counter[int] = Counter()
+        self._biased = np.array([token for token, _ in sampling.logit_bias], np.int64)
+        self._bias = np.array([bias for _, bias in sampling.logit_bias], np.float32)
 
     def choose(self, logits: Floats) -> tuple[int, Logprob | None]:
         """The next token for logits [V], and its logprob where the request asks for one.
@@ -59,8 +61,7 @@ class Sampler:
         if penalized:
             for token, count in self._generated.items():
                 adjusted[token] -= s.presence_penalty + s.frequency_penalty * count
-        for token, bias in s.logit_bias:
-            adjusted[token] += bias
+        np.add.at(adjusted, self._biased, self._bias)
         return adjusted
 
     def _draw(self, logits: Floats, largest: float) -> int:

@@ -10,7 +10,7 @@ from app.guard.form import Form
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Forms that share a skeleton: whether one counts inside a longer word or has gaps, the shortest's size."""
+    """Forms that share a skeleton: whether one counts inside a longer word, has gaps; the shortest's size."""
 
     forms: tuple[Form, ...]
     inside: bool

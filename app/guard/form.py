@@ -13,7 +13,7 @@ MOST_VOWELS, LONGEST_ENDING = 4, 3
 SHORTEST = "fuck"
 """The word that any symbols may hide: f@#k."""
 
-ALONE = {"fuck", "shit", "bitch", "cunt", "nigger", "faggot"}
+ALONE = {"fuck", "shit", "bitch", "cunt", "nigger", "faggot", "bastard", "asshole", "whore"}
 """The words that one or two letters are enough for: f***, sh**."""
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-VERB = ("ed", "er", "ers", "ing", "ings", "in")
-ADJECTIVE = ("y", "ier", "iest", "ily", "iness", "ish")
+VERB = ("ed", "er", "ers", "ery", "ing", "ings", "in")
+ADJECTIVE = ("y", "ier", "iest", "ily", "iness", "ish", "ishly", "ishness")
 VOWELS = "aeiou"
 
 

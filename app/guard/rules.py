@@ -145,12 +145,10 @@ def _is_listed(place: Place, separator: str) -> bool:
 def _cut(place: Place, fragments: AbstractSet[str]) -> bool:
     """Whether it is fu ck, and not words of their own such as who re, and Shi Ting."""
     pieces, gaps = place.pieces, place.gaps
-    if (
-        len(pieces) > 3
-        or place.before(1) == "'"
-        or NOT_CUT_AFTER.match(place.after(3))
-        or not all(CUT.fullmatch(gap) for gap in gaps)
-    ):
+    if place.before(1) == "'" or NOT_CUT_AFTER.match(place.after(3)):
+        return False
+    even = len(set(gaps)) == 1 and not gaps[0].isspace()
+    if not (len(pieces) <= 3 or even) or not all(CUT.fullmatch(gap) for gap in gaps):
         return False
     if any(map(str.isspace, gaps)) and not all(piece.text.isalpha() for piece in pieces):
         return False

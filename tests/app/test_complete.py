@@ -209,3 +209,11 @@ async def test_the_servers_own_deadline_holds_without_one_in_the_request(serve: 
     async with serve(FakeEngine(pause=5), request_timeout_seconds=0.05) as client:
         answer = await client.post("/complete", json={"prompt": "x"})
     assert answer.status_code == 504
+
+
+async def test_a_bias_makes_bad_words_unlikely_beside_the_request_s_own(serve: Serve) -> None:
+    engine = FakeEngine()
+    async with serve(engine, profanity_bias=-8) as client:
+        await complete(client)
+        bias = client._transport.app.state.service.completer.bias  # type: ignore[attr-defined]
+    assert engine.generations[0].sampling.logit_bias == bias

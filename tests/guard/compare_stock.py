@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.guard import Thresholds, load_guard
-from tests.guard.rows import Row, held_out_rows, own_rows
+from tests.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
 
 Judge = Callable[[str], bool]
 
@@ -18,7 +18,7 @@ def main() -> None:
     guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
     judges: list[Judge] = [lambda text: guard.check(text).flagged, Profanity().contains_profanity]
     table = Table("set", "kind", "rows", "guard wrong", "stock wrong")
-    sets = {"own": own_rows(), **{f"held out {number}": held_out_rows(number) for number in "1234"}}
+    sets = {"own": own_rows(), **{f"held out {number}": held_out_rows(number) for number in HELD_OUT}}
     for name, rows in sets.items():
         for profane in (False, True):
             chosen = [row for row in rows if row.profane == profane]

@@ -9,6 +9,10 @@ HERE = Path(__file__).parent
 ESCAPED = re.compile(r"\\u([0-9a-f]{4})|\\(n)|\\(t)")
 
 
+HELD_OUT = "12345678"
+"""The numbers of the held-out sets, in the order in which they were written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One text, of which kind it is, where it comes from, and what the guard has to say."""

@@ -4,7 +4,7 @@ from itertools import groupby
 import pytest
 
 from app.guard import Guard
-from tests.guard.rows import Row, held_out_rows, own_rows
+from tests.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
 
 
 def wrong(guard: Guard, rows: Iterable[Row]) -> list[str]:
@@ -25,12 +25,16 @@ def test_at_most_one_in_fifty_profane_texts_is_missed(guard: Guard) -> None:
     assert len(wrong(guard, profane)) <= 0.02 * len(profane)
 
 
-@pytest.mark.parametrize("number", ["1", "2", "3", "4"])
-@pytest.mark.parametrize(("profane", "allowed"), [(False, 0.01), (True, 0.02)])
-def test_texts_held_out_are_judged_as_well(guard: Guard, number: str, profane: bool, allowed: float) -> None:
+HARDEST = {"5": (0.01, 0.025), "6": (0.025, 0.03)}
+"""Sets of rows that were looked for at the edges of the rules; their known misses stay in."""
+
+
+@pytest.mark.parametrize("number", HELD_OUT)
+@pytest.mark.parametrize("profane", [False, True])
+def test_texts_held_out_are_judged_as_well(guard: Guard, number: str, profane: bool) -> None:
     rows = [row for row in held_out_rows(number) if row.profane == profane]
 
-    assert len(wrong(guard, rows)) <= allowed * len(rows)
+    assert len(wrong(guard, rows)) <= HARDEST.get(number, (0.01, 0.02))[profane] * len(rows)
 
 
 def test_no_kind_of_profane_text_is_missed_more_often_than_once_in_ten(guard: Guard) -> None:
