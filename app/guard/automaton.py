@@ -61,9 +61,17 @@ def _heads(skeletons: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(skeleton[:size] for skeleton in skeletons for size in range(1, len(skeleton) + 1))
 
 
-def _order(form: Form) -> tuple[int, str]:
+def _order(form: Form) -> tuple[int, str, tuple[int, ...], tuple[int, ...], str, str]:
     """Innocent forms first, then the worst."""
-    return (-form.entry.severity if form.entry is not None else -9, repr(form))
+    entry = form.entry
+    return (
+        -entry.severity if entry is not None else -9,
+        form.letters,
+        form.counts,
+        form.joints,
+        form.hidden,
+        f"{entry.category} {entry.word} {entry.traits}" if entry is not None else "",
+    )
 
 
 def _group(forms: list[Form]) -> Group:

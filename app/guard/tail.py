@@ -28,9 +28,10 @@ def open_start(folded: Folded, reading: Reading, automaton: Automaton) -> int:
     start = size
     for group, first, last in automaton.hits(reading.skeleton[tail:]):
         begin = reading.start[tail + first]
-        if size - reading.stop[tail + last - 1] >= AHEAD or begin >= start:
+        end = reading.stop[tail + last - 1]
+        if size - end >= AHEAD or begin >= start:
             continue
-        if group.inside or is_border(folded, begin):
+        if group.inside or (is_border(folded, begin) and is_border(folded, end)):
             place = Place(folded, reading, tail + first, tail + last)
             if any(fits(form, place) for form in group.forms):
                 start = begin

@@ -1,7 +1,12 @@
+import asyncio
 from collections.abc import Sequence
 
 from app.bias import ProfanityBias, read_vocabulary
 from app.guard import Thresholds, load_guard
+from app.main import create_app
+from app.settings import Settings
+from tests.app.conftest import tiny_manifest
+from tests.fakes import ByteTokenizer, FakeEngine
 
 TOKENS = [b"\n", b" shit", b"it", b"\n\n", b"Shit", b"\xff"] + [b"%d" % number for number in range(100)]
 
@@ -30,3 +35,23 @@ def test_tokens_that_are_bad_words_are_biased() -> None:
 
     assert ProfanityBias(TOKENS, -8.0).against(guard) == ((1, -8.0), (4, -8.0))
     assert ProfanityBias(TOKENS, 0.0).against(guard) == ()
+
+
+def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
+    guards = [load_guard(allow_file=None, deny_file=None, thresholds=Thresholds()) for _ in range(2)]
+    app = create_app(
+        Settings(profanity_bias=-8),
+        manifest=tiny_manifest(),
+        engine=FakeEngine(),
+        tokenizer=ByteTokenizer(),
+        guard=lambda: guards[-1],
+    )
+    service = app.state.service
+    service.bias = ProfanityBias(TOKENS, -8.0)
+    asyncio.run(service.refresh_guard())
+    assert service.completer.bias == ()
+
+    guards.reverse()
+    asyncio.run(service.refresh_guard())
+    assert service.completer.guard is guards[-1]
+    assert service.completer.bias == ((1, -8.0), (4, -8.0))

@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app.engine.messages import Sampling
+from app.errors import EngineFailedError, NotReadyError
 from app.job import Job, Outcome, PlainPrompt
 from app.main import create_app
+from app.service import Service
 from app.settings import Settings
 
 PROMPTS = (
@@ -40,10 +42,10 @@ PROMPTS = (
     "In the film he says the line: Yippee-ki-yay,",
     'The T-shirt said in big letters: "Go',
 )
-SEEDS = 50
+SEEDS = 25
 TOGETHER = 8
-TOKENS = 24
-BIASES = (0.0, -4.0, -100.0)
+TOKENS = 16
+BIASES = (0.0, -100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,12 @@ async def tally(bias: float) -> Tally:
     """Complete each prompt with each seed."""
     service = create_app(Settings(profanity_bias=bias)).state.service
     async with service.running():
-        while service.engine.state != "ready":
-            await asyncio.sleep(0.1)
         numbers = count()
         outcomes: list[Outcome] = []
 
         async def work() -> None:
             while (number := next(numbers)) < len(PROMPTS) * SEEDS:
-                outcomes.append(await service.completer.run(_job(number, service.limits.default_window)))
+                outcomes.append(await _complete(service, number))
 
         await asyncio.gather(*(work() for _ in range(TOGETHER)))
     return Tally(
@@ -76,6 +76,15 @@ async def tally(bias: float) -> Tally:
         sum(choice.finish_reason == "content_filter" for outcome in outcomes for choice in outcome.choices),
         len(service.completer.bias),
     )
+
+
+async def _complete(service: Service, number: int) -> Outcome:
+    """The outcome of a job; asked again where the engine is not there yet or has been stopped meanwhile."""
+    while True:
+        try:
+            return await service.completer.run(_job(number, service.limits.default_window))
+        except (EngineFailedError, NotReadyError):
+            await asyncio.sleep(0.5)
 
 
 def _job(number: int, window: int) -> Job:
