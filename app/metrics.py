@@ -89,10 +89,28 @@ class Metrics:
             multiprocess_mode="max",
         )
 
+        self.guard_info = Gauge(
+            "guard_info",
+            "1 for the rules, lists and thresholds that the guard goes by",
+            ("version",),
+            namespace=NAMESPACE,
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._guard_version: str | None = None
+
     def observe_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         self._requests.labels(route, status).inc()
         self._request_seconds.labels(route).observe(seconds)
+
+    def observe_guard(self, version: str) -> None:
+        """Say which guard reads the texts now."""
+        if version != self._guard_version:
+            if self._guard_version is not None:
+                self.guard_info.labels(self._guard_version).set(0)
+            self._guard_version = version
+            self.guard_info.labels(version).set(1)
 
     def observe_memory(self, processes: Mapping[str, int | None]) -> None:
         """Say what processes, by name and id, hold in memory."""

@@ -94,6 +94,7 @@ class Service:
         self.metrics.ready.set(self.engine.state == "ready" and not self.draining)
         self.metrics.admitted.set(self.admission.admitted)
         self.metrics.observe_engine(self.engine.stats)
+        self.metrics.observe_guard(self.completer.guard.version)
         self.metrics.observe_memory({"http": os.getpid(), "engine": self.engine.pid})
         if self.engine.state == "ready":
             self.metrics.observe_model(self.manifest, self.engine.runtime, self.engine.slots)

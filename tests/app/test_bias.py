@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from app.bias import ProfanityBias, read_vocabulary
 from app.guard import Thresholds, load_guard
 from app.main import create_app
+from app.metrics import Metrics
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
 from tests.fakes import ByteTokenizer, FakeEngine
@@ -55,3 +56,13 @@ def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
     asyncio.run(service.refresh_guard())
     assert service.completer.guard is guards[-1]
     assert service.completer.bias == ((1, -8.0), (4, -8.0))
+
+
+def test_the_metrics_name_the_guard_of_now() -> None:
+    metrics = Metrics()
+    for version in ("one", "one", "two"):
+        metrics.observe_guard(version)
+    text = metrics.render().decode()
+
+    assert 'autocomplete_guard_info{version="one"} 0.0' in text
+    assert 'autocomplete_guard_info{version="two"} 1.0' in text

@@ -172,6 +172,7 @@ SERIES = [
     "truncated_total",
     "cancelled_total",
     "guard_retries_total",
+    "guard_info",
     "model_info",
     "ready",
 ]

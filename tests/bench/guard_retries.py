@@ -42,9 +42,9 @@ PROMPTS = (
     "In the film he says the line: Yippee-ki-yay,",
     'The T-shirt said in big letters: "Go',
 )
-SEEDS = 25
-TOGETHER = 8
-TOKENS = 16
+SEEDS = 10
+TOGETHER = 4
+TOKENS = 12
 BIASES = (0.0, -100.0)
 
 
