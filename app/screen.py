@@ -73,4 +73,5 @@ class LateScreen:
 
     def _settled(self) -> int:
         """The index up to which nothing that follows can excuse a word."""
-        return self._guard.open_from(self._text, before=self._before)
+        index, _ = self._guard.open_from(self._text, before=self._before)
+        return index
