@@ -36,12 +36,19 @@ class Channel:
         self._connection = connection
 
     def send(self, messages: Sequence[object]) -> None:
-        """Write one frame; waits while the pipe is full."""
-        if messages:
-            self._connection.sendall(pack(messages))
+        """Write one frame; waits while the pipe is full.
 
-    def receive(self, timeout: float) -> list[Any]:
-        """Messages that are there, after waiting up to `timeout` seconds for the first.
+        Raises:
+            EOFError: The HTTP process is gone.
+        """
+        if messages:
+            try:
+                self._connection.sendall(pack(messages))
+            except ConnectionError:
+                raise EOFError("the HTTP process is gone") from None
+
+    def receive(self, timeout: float | None) -> list[Any]:
+        """Messages that are there, after waiting up to `timeout` seconds (None: for ever) for the first.
 
         Raises:
             EOFError: The HTTP process is gone.
@@ -55,7 +62,10 @@ class Channel:
     def _exactly(self, size: int) -> bytes:
         data = bytearray()
         while len(data) < size:
-            part = self._connection.recv(size - len(data))
+            try:
+                part = self._connection.recv(size - len(data))
+            except ConnectionError:
+                part = b""
             if not part:
                 raise EOFError("the HTTP process is gone")
             data += part

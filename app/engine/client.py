@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,7 @@ from app.engine.messages import (
     Finished,
     FromEngine,
     Generation,
+    Logged,
     Prefilled,
     Ready,
     Refused,
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 LOAD_SECONDS = 120.0
 """An engine that is not ready after this long is refused."""
 
+LOOKS = 10
+"""At the engine, in the time after which a silent one is ended."""
+
 RESTART_SECONDS = 1.0
 """Between the deaths of two engines that never became ready."""
 
@@ -51,14 +54,14 @@ class _Link:
     process: asyncio.subprocess.Process
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    heard: float
+    heard: bool = True
 
     def send(self, message: ToEngine) -> None:
         self.writer.write(channel.pack([message]))
 
     async def receive(self) -> list[FromEngine]:
         messages: list[FromEngine] = await channel.receive(self.reader)
-        self.heard = time.monotonic()
+        self.heard = True
         return messages
 
     async def end(self) -> int:
@@ -151,6 +154,7 @@ class EngineClient:
         """Cancel a generation unless it has ended."""
         if self._steps.pop(steps.number, None) is not None and self._link is not None:
             self._link.send(Cancel(steps.number))
+            steps.put(Failed(steps.number, "the generation was left"))
 
     async def _spawn(self) -> _Link:
         """Start a process and wait until it has completed a prompt."""
@@ -162,10 +166,10 @@ class EngineClient:
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )
-        link = _Link(process, reader, writer, time.monotonic())
+        link = _Link(process, reader, writer)
         writer.write(channel.pack([self._config]))
         try:
-            (first,) = await asyncio.wait_for(link.receive(), LOAD_SECONDS)
+            first = await asyncio.wait_for(self._first(link), LOAD_SECONDS)
         except asyncio.CancelledError:
             await link.end()
             raise
@@ -177,10 +181,17 @@ class EngineClient:
         if isinstance(first, Refused):
             await link.end()
             raise ModelRefusedError(f"{self._config.model}: {first.message}")
-        assert isinstance(first, Ready)
         self._runtime = (first.runtime, first.runtime_version)
         self._state = "ready"
         return link
+
+    async def _first(self, link: _Link) -> Ready | Refused:
+        """What a new engine has to say of itself."""
+        while True:
+            for message in await link.receive():
+                if isinstance(message, Ready | Refused):
+                    return message
+                self._dispatch(message)
 
     async def _serve(self) -> None:
         """Dispatch what the engine says; when it dies, fail its generations and start another."""
@@ -215,6 +226,8 @@ class EngineClient:
                     steps.put(message)
             case Stats():
                 self._stats = message
+            case Logged(level, text):
+                log.log(level, "%s", text)
 
     def _lose(self, reason: str) -> None:
         self._state = "dead"
@@ -224,14 +237,23 @@ class EngineClient:
             steps.put(Failed(steps.number, reason))
 
     async def _watch(self) -> None:
-        """End a process that has said nothing for too long: it reports several times a second."""
+        """End a process that has said nothing for too long: it reports several times a second.
+
+        Looks without news are counted, not seconds: time in which this process stood still is not silence.
+        """
+        silent = 0
         while True:
-            await asyncio.sleep(self._stall_seconds / 10)
+            await asyncio.sleep(self._stall_seconds / LOOKS)
             link = self._link
-            silent = 0.0 if link is None else time.monotonic() - link.heard
-            if self._state == "ready" and link is not None and silent > self._stall_seconds:
-                log.error("engine process has been silent for %.1f s; ending it", silent)
-                link.kill()
+            if self._state != "ready" or link is None or link.heard:
+                silent = 0
+            else:
+                silent += 1
+            if link is not None:
+                link.heard = False
+                if silent == LOOKS:
+                    log.error("engine process has been silent for %g s; ending it", self._stall_seconds)
+                    link.kill()
 
 
 class EngineSteps:
@@ -242,6 +264,7 @@ class EngineSteps:
         self.generation = generation
         self.prefilled: Prefilled | None = None
         self.finished: Finished | None = None
+        self._failed: Failed | None = None
         self._client = client
         self._inbox: asyncio.Queue[Prefilled | Tokens | Finished | Failed] = asyncio.Queue()
 
@@ -263,7 +286,7 @@ class EngineSteps:
 
     async def __anext__(self) -> Tokens:
         while self.finished is None:
-            message = await self._inbox.get()
+            message = self._failed or await self._inbox.get()
             match message:
                 case Tokens():
                     return message
@@ -272,5 +295,6 @@ class EngineSteps:
                 case Finished():
                     self.finished = message
                 case Failed():
+                    self._failed = message
                     raise EngineFailedError(message.message)
         raise StopAsyncIteration

@@ -157,5 +157,13 @@ class Stats:
     accepted_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """From the engine: a line for the log, which the HTTP process writes in its own format."""
+
+    level: int
+    message: str
+
+
 ToEngine = Submit | Cancel | Shutdown
-FromEngine = Ready | Refused | Prefilled | Tokens | Finished | Failed | Stats
+FromEngine = Ready | Refused | Prefilled | Tokens | Finished | Failed | Stats | Logged

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 from app.engine.cache import DecodeCache
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.drafting import Drafter
-from app.engine.messages import Cancel, Failed, Finished, Generation, Ready, Refused, Shutdown, Submit
+from app.engine.messages import (
+    Cancel,
+    Failed,
+    Finished,
+    Generation,
+    Logged,
+    Ready,
+    Refused,
+    Shutdown,
+    Submit,
+)
 from app.engine.prefix import PrefixCache
 from app.engine.runner import Runner
 from app.engine.scheduler import Scheduler
+
+logger = logging.getLogger("app.engine")
 
 HEARTBEAT = 0.25
 """Seconds between two reports of the counters, which also tell that the loop turns."""
@@ -35,16 +50,39 @@ def open_runner(config: EngineConfig) -> Runner:
 def serve(channel: Channel) -> None:
     """Load the model that the first message names, then serve until told to stop or left alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the HTTP process decides
-    (config,) = channel.receive(timeout=60.0)
-    began = time.perf_counter()
+    with suppress(EOFError), _logging_to(channel):
+        (config,) = channel.receive(timeout=None)
+        began = time.perf_counter()
+        try:
+            scheduler = open_scheduler(config)
+        except (RuntimeError, ValueError, OSError) as error:
+            channel.send([Refused(str(error).splitlines()[0])])
+            return
+        name = DISTRIBUTIONS[config.runtime]
+        channel.send([Ready(name, version(name), config.slots, time.perf_counter() - began)])
+        _loop(channel, scheduler)
+
+
+@contextmanager
+def _logging_to(channel: Channel) -> Iterator[None]:
+    """Inside the block what the engine logs goes to the HTTP process."""
+    handler = _ChannelHandler(channel)
+    logger.addHandler(handler)
     try:
-        scheduler = open_scheduler(config)
-    except (RuntimeError, ValueError, OSError) as error:
-        channel.send([Refused(str(error).splitlines()[0])])
-        return
-    name = DISTRIBUTIONS[config.runtime]
-    channel.send([Ready(name, version(name), config.slots, time.perf_counter() - began)])
-    _loop(channel, scheduler)
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _ChannelHandler(logging.Handler):
+    """Sends records as messages."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._channel.send([Logged(record.levelno, record.getMessage())])
 
 
 def open_scheduler(config: EngineConfig) -> Scheduler:
@@ -65,10 +103,7 @@ def open_scheduler(config: EngineConfig) -> Scheduler:
 def _loop(channel: Channel, scheduler: Scheduler) -> None:
     reported = time.monotonic()
     while True:
-        try:
-            messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
-        except EOFError:
-            return
+        messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
         if not messages and not scheduler.busy:
             scheduler.rest()
         for message in messages:
@@ -83,7 +118,4 @@ def _loop(channel: Channel, scheduler: Scheduler) -> None:
         if time.monotonic() - reported >= HEARTBEAT:
             reported = time.monotonic()
             said.append(scheduler.stats)
-        try:
-            channel.send(said)
-        except OSError:
-            return
+        channel.send(said)

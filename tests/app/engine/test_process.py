@@ -3,6 +3,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -175,16 +177,35 @@ class Deaf(Channel):
     def __init__(self, config: EngineConfig) -> None:
         self.questions: list[list[Any]] = [[config], [Submit(1, Generation((5,), max_tokens=200))]]
 
-    def receive(self, timeout: float) -> list[Any]:
+    def receive(self, timeout: float | None) -> list[Any]:
         return self.questions.pop(0) if self.questions else []
 
     def send(self, messages: Sequence[object]) -> None:
         if any(isinstance(message, Tokens) for message in messages):
-            raise BrokenPipeError
+            raise EOFError
 
 
 def test_the_loop_ends_when_nobody_takes_its_answers(tiny_model: TinyModel) -> None:
     serve(Deaf(tiny_model.config()))
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
+    tiny_model: TinyModel, told: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        engine = subprocess.Popen(
+            [sys.executable, "-m", "app.engine", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        theirs.close()
+        if told:
+            Channel(ours).send([tiny_model.config()])
+    _, said = engine.communicate(timeout=20)
+    assert (engine.returncode, said) == (0, "")
 
 
 def test_an_interrupt_from_the_terminal_does_not_end_the_engine(tiny_model: TinyModel) -> None:
