@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from app.engine.cache import DecodeCache
 from app.engine.host_buffer import Array, host_buffers
 from app.engine.memory import Floats, aligned, float_zeros
-from app.engine.packed import packed_weights
+from app.engine.packed import PackedWeights
 from app.engine.prefix import Entry
 from app.engine.quiet import quiet, silence
 from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
@@ -131,16 +133,20 @@ class LiteRtRunner:
 
 def open_litert(path: Path, digest: str, shape: ModelShape, threads: int, cache_folder: Path) -> LiteRtRunner:
     """Load the model; its packed weights come from, or go to, a file in `cache_folder`."""
-    from ai_edge_litert.compiled_model import CompiledModel
-    from ai_edge_litert.options import CpuOptions, Options
+    weights = PackedWeights(cache_folder, path, digest)
+    with ThreadPoolExecutor(1) as beside:
+        finding = beside.submit(weights.find)
+        from ai_edge_litert.compiled_model import CompiledModel
+        from ai_edge_litert.options import CpuOptions, Options
+
+        found = finding.result()
 
     def load(packed: Path) -> Any:
         cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=str(packed))
         return CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
 
-    with packed_weights(cache_folder, path, digest) as packed, quiet():
-        if not packed.exists():
-            load(packed)  # and drop it: packing leaves 27 MB behind that reading does not
+    # What has packed them is dropped: it keeps 27 MB that reading does not take.
+    with quiet(), nullcontext(found) if found else weights.make(load) as packed:
         model = load(packed)
         wrap = host_buffers()
         wrap(float_zeros(1))  # the first buffer makes one more environment, which has as much to say

@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import logging
+import mmap
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
 
-@contextmanager
-def packed_weights(folder: Path, model: Path, digest: str) -> Iterator[Path]:
-    """The path that the runtime is to read packed weights from, or write them to, inside the block.
 
-    A new file gets its name when the block ends well; files of the same model's earlier builds are removed.
+class PackedWeights:
+    """One model's weights as its runtime packs them for this machine, kept in a folder.
+
+    The file's name tells what it was made from and its own CRC-32, so that a damaged one is never used.
     """
-    machine = machine_key()
-    packed = folder / f"{model.stem}.{digest[:16]}.{machine}.xnnpack"
-    part = packed.with_name(f".{packed.name}.{os.getpid()}.part")
-    try:
-        yield packed if packed.exists() else part
-        if part.exists():
-            part.replace(packed)
-            for old in folder.glob(f"{model.stem}.*.{machine}.xnnpack"):
-                if old != packed:
-                    old.unlink(missing_ok=True)
-    finally:
-        part.unlink(missing_ok=True)
+
+    def __init__(self, folder: Path, model: Path, digest: str) -> None:
+        self._folder = folder
+        self._stem = model.stem
+        self._digest = digest[:16]
+        self._machine = machine_key()
+
+    def find(self) -> Path | None:
+        """The stored file, if its content is what its name says; a damaged one is removed."""
+        for path in self._stored(self._digest):
+            if path.name == self._name(checksum(path)):
+                return path
+            logger.warning("%s: damaged; the weights are packed anew", path)
+            with suppress(OSError):
+                path.unlink()
+        return None
+
+    @contextmanager
+    def make(self, pack: Callable[[Path], object]) -> Iterator[Path]:
+        """Where the weights are that `pack` has written, inside the block.
+
+        They are packed in memory first: native code aborts the process where a disk is full. What cannot be
+        stored stays in memory, in one copy.
+        """
+        memory = os.memfd_create("packed weights")
+        try:
+            place = Path(f"/proc/self/fd/{memory}")
+            pack(place)
+            yield self._store(place)
+        finally:
+            os.close(memory)
+
+    def _store(self, place: Path) -> Path:
+        path = self._folder / self._name(checksum(place))
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(place, part)
+            part.replace(path)
+        except OSError as error:
+            logger.warning("%s: %s; the packed weights stay in memory", path, error.strerror)
+            return place
+        finally:
+            with suppress(OSError):
+                part.unlink()
+        for old in set(self._stored("*")) - {path}:
+            with suppress(OSError):
+                old.unlink()
+        return path
+
+    def _stored(self, digest: str) -> list[Path]:
+        """Files of this model for this machine, made from contents of that digest."""
+        pattern = f"{glob.escape(self._stem)}.{digest}.{self._machine}*.xnnpack"
+        return sorted(self._folder.glob(pattern)) if self._folder.is_dir() else []
+
+    def _name(self, check: int) -> str:
+        return f"{self._stem}.{self._digest}.{self._machine}.{check:08x}.xnnpack"
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file: it finds what disks and copies damage, at more than a gigabyte a second."""
+    if not path.stat().st_size:
+        return 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return zlib.crc32(content)
 
 
 def machine_key() -> str:
