@@ -24,7 +24,7 @@ from app.guard.thresholds import Thresholds
 from app.job import Tokenizer
 from app.keys import ApiKeys
 from app.limits import Limits
-from app.manifest import Manifest, read_manifest, verify_file
+from app.manifest import Manifest, read_manifest, verify_file, verify_text_ops
 from app.metrics import Metrics
 from app.middleware import BodyReceiver, KeyCheck, Observer
 from app.runtime import resolve_runtime
@@ -51,6 +51,7 @@ def create_app(
         verify_file(settings.model, manifest)
     if tokenizer is None:
         text_ops = settings.text_ops or settings.model.parent / "text_ops"
+        verify_text_ops(text_ops, manifest)
         tokenizer = open_text_model(settings.model, text_ops, settings.runtime)
     engine = engine or EngineClient(_engine_config(settings, manifest))
     if guard is None:

@@ -75,11 +75,16 @@ def read_manifest(model: Path) -> Manifest:
     except FileNotFoundError:
         raise ModelRefusedError(f"{path}: not found; build the model with: python -m models build") from None
     except (OSError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        reason = _first_fault(error) if isinstance(error, ValidationError) else error.strerror
         raise ModelRefusedError(f"{path}: not a manifest of this service: {reason}") from None
     if manifest.file != model.name:
         raise ModelRefusedError(f"{path}: written for {manifest.file}, not for {model.name}")
     return manifest
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return ": ".join([*([".".join(map(str, fault["loc"]))] if fault["loc"] else []), fault["msg"]])
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Path:
@@ -109,9 +114,25 @@ def verify_file(model: Path, manifest: Manifest) -> None:
         raise ModelRefusedError(
             f"{model}: {size} bytes, the manifest says {manifest.bytes}: built or copied in part?"
         )
-    with model.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != manifest.sha256:
-        raise ModelRefusedError(
-            f"{model}: its sha256 is {digest[:16]}…, the manifest says {manifest.sha256[:16]}…"
-        )
+    _compare(model, manifest.sha256)
+
+
+def verify_text_ops(folder: Path, manifest: Manifest) -> None:
+    """Compare the shared objects with their manifest before they are loaded.
+
+    Raises:
+        ModelRefusedError: One is missing, or its sha256 differs.
+    """
+    for name, digest in manifest.text_ops.items():
+        if name.endswith(".so"):
+            _compare(folder / name, digest)
+
+
+def _compare(path: Path, expected: str) -> None:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelRefusedError(f"{path}: {error.strerror}") from None
+    if digest != expected:
+        raise ModelRefusedError(f"{path}: its sha256 is {digest[:16]}…, the manifest says {expected[:16]}…")

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.manifest import Manifest, manifest_path, read_manifest, verify_file, write_manifest
+from app.manifest import (
+    Manifest,
+    manifest_path,
+    read_manifest,
+    verify_file,
+    verify_text_ops,
+    write_manifest,
+)
 from tests.app.conftest import tiny_manifest
 
 CONTENT = bytes(range(250)) * 4
@@ -62,12 +69,22 @@ def test_what_is_no_manifest_is_refused_in_one_line(model: Path, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": 2}, {"bytes": "many"}, {"unknown": 1}, {"end_ids": None}, {"signatures": []}]
+    ("change", "fault"),
+    [
+        ({"format": 2}, "format: Input should be 1"),
+        ({"bytes": "many"}, "bytes: Input should be a valid integer"),
+        ({"unknown": 1}, "unknown: Extra inputs are not permitted"),
+        ({"end_ids": None}, "end_ids: Input should be a valid array"),
+        ({"end_ids": [1, "x"]}, "end_ids.1: Input should be a valid integer"),
+        ({"signatures": []}, "signatures: Input should be an object"),
+    ],
 )
-def test_a_manifest_of_another_form_is_refused(model: Path, change: dict[str, object]) -> None:
+def test_a_manifest_of_another_form_is_refused_by_the_field(
+    model: Path, change: dict[str, object], fault: str
+) -> None:
     path = manifest_path(model)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ModelRefusedError, match="not a manifest of this service: "):
+    with pytest.raises(ModelRefusedError, match=f"not a manifest of this service: {fault}"):
         read_manifest(model)
 
 
@@ -108,6 +125,35 @@ def test_one_flipped_bit_is_refused(model: Path, manifest: Manifest, place: int)
         ModelRefusedError, match=f"its sha256 is .*, the manifest says {manifest.sha256[:16]}"
     ):
         verify_file(model, manifest)
+
+
+@pytest.fixture
+def text_ops(tmp_path: Path) -> Path:
+    """A folder with one shared object of the manifest's."""
+    folder = tmp_path / "text_ops"
+    folder.mkdir()
+    (folder / "ops.so").write_bytes(CONTENT)
+    return folder
+
+
+def with_ops(manifest: Manifest) -> Manifest:
+    return manifest.model_copy(update={"text_ops": {"ops.so": manifest.sha256, "LICENSE": "not loaded"}})
+
+
+def test_shared_objects_that_are_the_manifests_pass(text_ops: Path, manifest: Manifest) -> None:
+    verify_text_ops(text_ops, with_ops(manifest))
+
+
+def test_a_shared_object_that_was_changed_is_refused(text_ops: Path, manifest: Manifest) -> None:
+    (text_ops / "ops.so").write_bytes(CONTENT[1:])
+    with pytest.raises(ModelRefusedError, match=r"text_ops/ops\.so: its sha256 is .*, the manifest says "):
+        verify_text_ops(text_ops, with_ops(manifest))
+
+
+def test_a_shared_object_that_is_missing_is_refused(text_ops: Path, manifest: Manifest) -> None:
+    (text_ops / "ops.so").unlink()
+    with pytest.raises(ModelRefusedError, match=r"text_ops/ops\.so: No such file or directory"):
+        verify_text_ops(text_ops, with_ops(manifest))
 
 
 def test_a_manifest_that_could_not_be_written_whole_is_not_there(
