@@ -54,6 +54,11 @@ class Generation:
     stop_ids: tuple[int, ...] = ()
     gather: int = 1
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every token id that indexes something: the prompt's, and those with a bias."""
+        return self.prompt + tuple(token for token, _ in self.sampling.logit_bias)
+
 
 @dataclass(frozen=True, slots=True)
 class Submit:

@@ -16,6 +16,10 @@ UNLIKELY = 12.0
 """Logits so far below the largest, weights under 1e-5, are looked at only when a cut needs them."""
 
 
+GREEDY = 1e-5
+"""Temperatures below this are 0: dividing by them overflows, and vLLM draws the line here, too."""
+
+
 class Sampler:
     """Chooses one sequence's tokens. The random numbers depend on the seed and the step alone."""
 
@@ -37,7 +41,7 @@ class Sampler:
         token = int(np.argmax(adjusted))
         if not np.isfinite(adjusted[token]):
             raise FloatingPointError("the model's logits are not finite")
-        if self._sampling.temperature > 0:
+        if self._sampling.temperature >= GREEDY:
             token = self._draw(adjusted, float(adjusted[token]))
         if self._sampling.repetition_penalty != 1.0:
             self._seen.add(token)

@@ -76,7 +76,7 @@ class Scheduler:
         length = len(generation.prompt) + generation.max_tokens
         if not generation.prompt or generation.max_tokens < 1 or length > shape.sequence_length:
             self._outbox.append(Failed(number, f"{length} tokens do not fit {shape.sequence_length}"))
-        elif not all(0 <= token < shape.vocabulary for token in generation.prompt):
+        elif not all(0 <= token < shape.vocabulary for token in generation.ids):
             self._outbox.append(Failed(number, "a token id is outside the vocabulary"))
         else:
             self._waiting.append(Sequence.of(number, generation, self._clock()))

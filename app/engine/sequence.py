@@ -72,7 +72,7 @@ class Sequence:
         """Sample the next token from logits [V]; it may be the end."""
         try:
             token, logprob = self.sampler.choose(logits)
-        except FloatingPointError as error:
+        except (ArithmeticError, LookupError, ValueError) as error:
             self.end = Failed(self.number, str(error))
             return
         if token in self.generation.stop_ids:

@@ -304,3 +304,16 @@ def test_no_logprobs_unless_they_are_asked_for_and_none_but_the_chosen_one_for_z
     assert found is not None
     assert found.top == ()
     assert found.chosen == pytest.approx(math.log(0.5))
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-30, 9e-6])
+@pytest.mark.parametrize("cuts", [{}, {"top_k": 5}, {"top_p": 0.9}, {"min_p": 0.1}])
+def test_a_tiny_temperature_is_greedy(temperature: float, cuts: dict[str, Any]) -> None:
+    logits = floats(5.0, 30.0, 29.999, -30.0, 30.0)
+    assert draws(logits, 50, temperature=temperature, **cuts) == {1: 50}
+
+
+@pytest.mark.parametrize("temperature", [1e-5, 1e-3, 2.0])
+def test_no_temperature_overflows(temperature: float) -> None:
+    logits = floats(100.0, -100.0, 99.0)
+    assert set(draws(logits, 50, temperature=temperature, logit_bias=((1, -100.0),))) <= {0, 2}

@@ -8,9 +8,19 @@ from hypothesis import strategies as st
 from app.engine.cache import DecodeCache
 from app.engine.drafting import Drafter
 from app.engine.memory import Floats
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Prefilled, Sampling, Tokens
+from app.engine.messages import (
+    Failed,
+    Finished,
+    FromEngine,
+    Generation,
+    Logprob,
+    Prefilled,
+    Sampling,
+    Tokens,
+)
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
+from app.engine.sampler import Sampler
 from app.engine.scheduler import Scheduler
 from app.engine.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
@@ -259,6 +269,38 @@ def test_a_runtime_error_while_decoding_fails_all_that_run_and_the_next_works() 
     assert scheduler.step() == [Failed(1, "no"), Failed(2, "no")]
     scheduler.submit(3, Generation((7,), max_tokens=4))
     assert ids(drain(scheduler), 3) == greedy([7], 4)
+
+
+@pytest.mark.parametrize("token", [-1, SHAPE.vocabulary, 10**9])
+def test_a_bias_for_an_id_outside_the_vocabulary_fails_that_generation_alone(token: int) -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, Generation((7,), max_tokens=4, sampling=Sampling(logit_bias=((token, 1.0),))))
+    scheduler.submit(2, Generation((7,), max_tokens=4))
+    said = drain(scheduler)
+    assert Failed(1, "a token id is outside the vocabulary") in said
+    assert ids(said, 2) == greedy([7], 4)
+
+
+@pytest.mark.parametrize("error", [IndexError("no such id"), OverflowError("too large"), ValueError("no")])
+def test_what_a_sampler_raises_fails_its_generation_alone(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    scheduler, _ = make()
+    choose = Sampler.choose
+
+    def fail(sampler: Sampler, logits: Floats) -> tuple[int, Logprob | None]:
+        if sampler is broken:
+            raise error
+        return choose(sampler, logits)
+
+    monkeypatch.setattr(Sampler, "choose", fail)
+    for number in (1, 2):
+        scheduler.submit(number, Generation((7,), max_tokens=4))
+    broken = scheduler._waiting[0].sampler
+    said = drain(scheduler)
+    assert Failed(1, str(error)) in said
+    assert ids(said, 2) == greedy([7], 4)
+    assert scheduler.stats.slots_busy == 0
 
 
 def test_logits_that_are_not_finite_fail_the_generation(monkeypatch: pytest.MonkeyPatch) -> None:
