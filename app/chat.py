@@ -83,6 +83,11 @@ class ChatPrompt:
         """Nothing: a turn begins anew."""
         return ""
 
+    @property
+    def characters(self) -> int:
+        """Of all messages."""
+        return sum(len(message.content) for message in self.messages)
+
     def filtered(self, guard: Callable[[str], str]) -> ChatPrompt:
         """The conversation with each message as the guard lets it pass."""
         messages = tuple(replace(message, content=guard(message.content)) for message in self.messages)

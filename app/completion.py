@@ -25,6 +25,7 @@ from app.manifest import Manifest
 from app.metrics import Metrics
 from app.screen import LateScreen, Screen
 from app.stop import StopScanner
+from app.tokenization import Tokenization
 from app.window import Window, keep_newest, window_limit
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Completer:
         manifest: Manifest,
         engine: Engine,
         tokenizer: Tokenizer,
+        tokenization: Tokenization,
         guard: Guard,
         bias: LogitBias,
         retries: int,
@@ -81,6 +83,7 @@ class Completer:
         self._manifest = manifest
         self._engine = engine
         self._tokenizer = tokenizer
+        self._tokenization = tokenization
         self.guard = guard
         self.bias = bias
         self._retries = retries
@@ -101,10 +104,16 @@ class Completer:
             raise NotReadyError
         guard = self.guard
         prompt = self._filtered(job, guard)
-        run = _Run(job, guard, prompt, self._window(job, prompt), deliver, started)
+        deadline = asyncio.get_running_loop().time() + job.timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                window = await self._window(job, prompt)
+        except TimeoutError:
+            raise DeadlineExceededError from None
+        run = _Run(job, guard, prompt, window, deliver, started)
         drafts = [self._draft(run, index) for index in range(job.choices)]
         try:
-            async with asyncio.timeout(job.timeout) as limit:
+            async with asyncio.timeout_at(deadline) as limit:
                 await together([self._write(run, drafts, index) for index in range(job.choices)])
         except TimeoutError:
             if not limit.expired():
@@ -126,9 +135,9 @@ class Completer:
 
         return job.prompt if job.policy == "off" else job.prompt.filtered(check)
 
-    def _window(self, job: Job, prompt: Prompt) -> Window:
+    async def _window(self, job: Job, prompt: Prompt) -> Window:
         """The tokens that the model sees; a prompt without a token is continued like the start of a text."""
-        ids = prompt.tokens(self._tokenizer) or self._manifest.end_ids[:1]
+        ids = await self._tokenization.ids(prompt) or self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
         window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]))
         if window.dropped:

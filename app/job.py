@@ -35,6 +35,7 @@ class Prompt(Protocol):
     Attributes:
         text: What an answer with `echo` repeats.
         before: What stands right before the completion; the guard reads across that seam.
+        characters: Its length.
     """
 
     @property
@@ -44,6 +45,11 @@ class Prompt(Protocol):
 
     @property
     def before(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def characters(self) -> int:
         """See above."""
         ...
 
@@ -66,6 +72,11 @@ class PlainPrompt:
     def before(self) -> str:
         """The text itself."""
         return self.text
+
+    @property
+    def characters(self) -> int:
+        """Of the text."""
+        return len(self.text)
 
     def filtered(self, guard: Callable[[str], str]) -> PlainPrompt:
         """The prompt as the guard lets it pass."""

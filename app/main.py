@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -31,6 +32,7 @@ from app.runtime import resolve_runtime
 from app.service import Service
 from app.settings import Settings
 from app.text import open_text_model
+from app.tokenization import Tokenization
 
 
 def create_app(
@@ -38,7 +40,7 @@ def create_app(
     *,
     manifest: Manifest | None = None,
     engine: Engine | None = None,
-    tokenizer: Tokenizer | None = None,
+    open_tokenizer: Callable[[], Tokenizer] | None = None,
     guard: Callable[[], Guard] | None = None,
 ) -> FastAPI:
     """Compose the service; a part that is given takes the place of the one that the settings describe.
@@ -49,10 +51,12 @@ def create_app(
     if manifest is None:
         manifest = read_manifest(settings.model)
         verify_file(settings.model, manifest)
-    if tokenizer is None:
+    if open_tokenizer is None:
         text_ops = settings.text_ops or settings.model.parent / "text_ops"
         verify_text_ops(text_ops, manifest)
-        tokenizer = open_text_model(settings.model, text_ops, settings.runtime)
+        open_tokenizer = partial(open_text_model, settings.model, text_ops, settings.runtime)
+    tokenizer = open_tokenizer()
+    tokenization = Tokenization(tokenizer, open_tokenizer)
     engine = engine or EngineClient(_engine_config(settings, manifest))
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
@@ -68,6 +72,7 @@ def create_app(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
+        tokenization=tokenization,
         guard=first,
         bias=bias.against(first),
         retries=settings.profanity_retries,
@@ -79,6 +84,7 @@ def create_app(
         limits=limits,
         engine=engine,
         tokenizer=tokenizer,
+        tokenization=tokenization,
         read_guard=guard,
         bias=bias,
         completer=completer,

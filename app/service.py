@@ -26,6 +26,7 @@ from app.manifest import Manifest
 from app.metrics import Metrics
 from app.record import record_of
 from app.settings import Settings
+from app.tokenization import Tokenization
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Service:
     limits: Limits
     engine: Engine
     tokenizer: Tokenizer
+    tokenization: Tokenization
     read_guard: Callable[[], Guard]
     bias: ProfanityBias
     completer: Completer

@@ -101,7 +101,8 @@ def _job(body: ChatRequest, service: Service) -> Job:
         Message("system" if message.role == "developer" else message.role, message.text)
         for message in body.messages
     )
-    if sum(len(message.content) for message in messages) > service.limits.prompt_characters:
+    prompt = ChatPrompt(messages, service.chat_template)
+    if prompt.characters > service.limits.prompt_characters:
         raise InvalidRequestError(
             "messages", f"at most {service.limits.prompt_characters} characters are accepted together"
         )
@@ -109,7 +110,7 @@ def _job(body: ChatRequest, service: Service) -> Job:
     return job_of(
         body,
         service,
-        ChatPrompt(messages, service.chat_template),
+        prompt,
         max_tokens=given(asked, service.limits.max_tokens),
         reserved=given(asked, 1),
         logprobs=given(body.top_logprobs, 0) if body.logprobs else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
-from app.job import given
+from app.job import PlainPrompt, given
 from app.schemas.complete import window_report
 from app.schemas.errors import BODY_ERRORS, errors
 from app.schemas.text import (
@@ -28,7 +28,7 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
     """Token ids of a text, and what the window would keep of them."""
     service = service_of(request)
     service.limits.check(body)
-    ids = service.tokenizer.tokenize(body.text)
+    ids = await service.tokenization.ids(PlainPrompt(body.text))
     limit = given(body.context_window, service.limits.default_window)
     window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
     return TokenizeAnswer(ids=ids, count=len(ids), window=window_report(window))

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from app.guard.files import load_guard
 from app.guard.guard import Guard
 from app.guard.thresholds import Thresholds
+from app.job import Tokenizer
 from app.main import create_app
 from app.manifest import Manifest, SignatureSpec, TensorSpec
 from app.server import server_config
@@ -87,13 +88,14 @@ def compose(guard: Guard) -> Callable[..., FastAPI]:
         engine: FakeEngine | None = None,
         chat_template: str | None = CHAT_TEMPLATE,
         read_guard: Callable[[], Guard] | None = lambda: guard,
+        open_tokenizer: Callable[[], Tokenizer] = ByteTokenizer,
         **settings: Any,
     ) -> FastAPI:
         return create_app(
             Settings(**settings),
             manifest=tiny_manifest(chat_template),
             engine=engine or FakeEngine(),
-            tokenizer=ByteTokenizer(),
+            open_tokenizer=open_tokenizer,
             guard=read_guard,
         )
 

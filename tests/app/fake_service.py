@@ -36,7 +36,7 @@ def main(pause: str, *descriptors: str) -> int:
         settings,
         manifest=tiny_manifest(),
         engine=RefusingEngine() if pause == "refused" else FakeEngine(pause=float(pause)),
-        tokenizer=ByteTokenizer(),
+        open_tokenizer=ByteTokenizer,
         guard=lambda: guard,
     )
     return serve(app, [socket.socket(fileno=int(descriptor)) for descriptor in descriptors] or None)

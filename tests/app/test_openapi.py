@@ -55,7 +55,7 @@ def load_schema() -> BaseSchema:
         Settings(),
         manifest=tiny_manifest(),
         engine=FakeEngine(),
-        tokenizer=ByteTokenizer(),
+        open_tokenizer=ByteTokenizer,
         guard=lambda: guard,
     )
     return schemathesis.openapi.from_asgi("/openapi.json", app)

@@ -1,0 +1,35 @@
+"""Token ids of prompts, without holding up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from app.job import Prompt, Tokenizer
+
+SHORT = 1000
+"""Characters that are tokenized at once: at most some milliseconds. 8,192 letters in a row take 250."""
+
+
+class Tokenization:
+    """Short prompts are tokenized at once; long ones one by one in a thread, with a model of its own.
+
+    A text model is not thread-safe, so `open_another` gives the thread its own, with the first long prompt.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, open_another: Callable[[], Tokenizer]) -> None:
+        self._tokenizer = tokenizer
+        self._open_another = open_another
+        self._other: Tokenizer | None = None
+        self._thread = ThreadPoolExecutor(1, "tokenization")
+
+    async def ids(self, prompt: Prompt) -> list[int]:
+        """Token ids of a prompt."""
+        if prompt.characters <= SHORT:
+            return prompt.tokens(self._tokenizer)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._long, prompt)
+
+    def _long(self, prompt: Prompt) -> list[int]:
+        self._other = self._other or self._open_another()
+        return prompt.tokens(self._other)
