@@ -28,6 +28,7 @@ from app.limits import Limits
 from app.manifest import Manifest, read_manifest, verify_file, verify_text_ops
 from app.metrics import Metrics
 from app.middleware import BodyReceiver, KeyCheck, Observer
+from app.model_file import ModelFile, open_model_file
 from app.runtime import resolve_runtime
 from app.service import Service
 from app.settings import Settings
@@ -48,16 +49,20 @@ def create_app(
     Raises:
         ModelRefusedError: The model file is not what its manifest says, or cannot be run.
     """
+    file = None
     if manifest is None:
         manifest = read_manifest(settings.model)
-        verify_file(settings.model, manifest)
+        file = open_model_file(settings.model)
+        verify_file(file.path, manifest, file.place)
     if open_tokenizer is None:
         text_ops = settings.text_ops or settings.model.parent / "text_ops"
         verify_text_ops(text_ops, manifest)
-        open_tokenizer = partial(open_text_model, settings.model, text_ops, settings.runtime)
+        open_tokenizer = partial(
+            open_text_model, settings.model, text_ops, settings.runtime, file.place if file else None
+        )
     tokenizer = open_tokenizer()
     tokenization = Tokenization(tokenizer, open_tokenizer)
-    engine = engine or EngineClient(_engine_config(settings, manifest))
+    engine = engine or EngineClient(_engine_config(settings, manifest, file))
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
         guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
@@ -103,7 +108,7 @@ def _chat_template(manifest: Manifest) -> ChatTemplate | None:
     return ChatTemplate(manifest.chat_template, manifest.special_tokens, manifest.end_ids)
 
 
-def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
+def _engine_config(settings: Settings, manifest: Manifest, file: ModelFile | None) -> EngineConfig:
     return EngineConfig(
         model=settings.model,
         digest=manifest.sha256,
@@ -115,6 +120,7 @@ def _engine_config(settings: Settings, manifest: Manifest) -> EngineConfig:
         cache_bytes=settings.cache_bytes,
         cache_folder=settings.weight_cache or settings.model.parent,
         drafting=settings.drafting,
+        descriptor=file.descriptor if file else None,
     )
 
 

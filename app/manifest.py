@@ -100,21 +100,21 @@ def manifest_path(model: Path) -> Path:
     return model.with_suffix(".manifest.json")
 
 
-def verify_file(model: Path, manifest: Manifest) -> None:
-    """Compare the file with its manifest before any interpreter sees it.
+def verify_file(model: Path, manifest: Manifest, place: Path | None = None) -> None:
+    """Compare the file with its manifest before any interpreter sees it; `place` is where it is open.
 
     Raises:
         ModelRefusedError: The file is missing, cut short, or its sha256 differs.
     """
     try:
-        size = model.stat().st_size
+        size = (place or model).stat().st_size
     except OSError as error:
         raise ModelRefusedError(f"{model}: {error.strerror}") from None
     if size != manifest.bytes:
         raise ModelRefusedError(
             f"{model}: {size} bytes, the manifest says {manifest.bytes}: built or copied in part?"
         )
-    _compare(model, manifest.sha256)
+    _compare(model, manifest.sha256, place)
 
 
 def verify_text_ops(folder: Path, manifest: Manifest) -> None:
@@ -128,9 +128,9 @@ def verify_text_ops(folder: Path, manifest: Manifest) -> None:
             _compare(folder / name, digest)
 
 
-def _compare(path: Path, expected: str) -> None:
+def _compare(path: Path, expected: str, place: Path | None = None) -> None:
     try:
-        with path.open("rb") as file:
+        with (place or path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelRefusedError(f"{path}: {error.strerror}") from None

@@ -81,7 +81,10 @@ class TextModel:
 
 
 def open_text_model(
-    model: Path, text_ops: Path, runtime: Literal["auto", "litert", "tflite-runtime"]
+    model: Path,
+    text_ops: Path,
+    runtime: Literal["auto", "litert", "tflite-runtime"],
+    place: Path | None = None,
 ) -> TextModel:
     """Load a model file for its text signatures.
 
@@ -89,18 +92,19 @@ def open_text_model(
         model: The `.tflite` file.
         text_ops: The folder of TF-Text's two shared objects.
         runtime: What runs it.
+        place: Where the file is read, if it is open under another path.
 
     Raises:
         ModelRefusedError: The file cannot be read or has operators that nothing here provides, or the runtime
             or the shared objects cannot load.
     """
     chosen = resolve_runtime(runtime)
-    custom = {operator.name for operator in list_operators(model) if operator.custom}
+    custom = {operator.name for operator in list_operators(place or model) if operator.custom}
     _check_custom(model, custom)
     package = importlib.import_module(f"{PACKAGES[chosen]}.interpreter")
     try:
         interpreter = package.InterpreterWithCustomOps(
-            model_path=str(model),
+            model_path=str(place or model),
             custom_op_registerers=text_op_registerers(text_ops) if custom else [],
             experimental_op_resolver_type=package.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )

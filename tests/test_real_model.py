@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from app.engine.cache import DecodeCache
 from app.engine.litert import open_litert
 from app.engine.local import complete_greedily, model_shape
+from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
 from app.manifest import Manifest, read_manifest, verify_file
 from app.operators import list_operators
@@ -98,7 +99,7 @@ def test_serving_default_knows_it_as_well(text_model: TextModel) -> None:
 
 def test_a_token_has_the_same_bits_in_any_chunk_and_in_a_decoding_batch(manifest: Manifest) -> None:
     shape = model_shape(manifest)
-    runner = open_litert(MODEL, manifest.sha256, shape, 2, ARTIFACTS)
+    runner = open_litert(MODEL, PackedWeights(ARTIFACTS, MODEL, manifest.sha256), shape, 2)
     text = np.random.Generator(np.random.PCG64(1)).integers(3, 49_000, 90).astype(np.int32)
     entry, _ = PrefixCache(shape, budget=0).acquire(text)
     whole = runner.prefill(entry, text, range(90)).copy()

@@ -159,11 +159,12 @@ class EngineClient:
     async def _spawn(self) -> _Link:
         """Start a process and wait until it has completed a prompt."""
         ours, theirs = socket.socketpair()
+        inherited = [theirs.fileno()] + [d for d in [self._config.descriptor] if d is not None]
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "app.engine", str(theirs.fileno())),
-                pass_fds=[theirs.fileno()],
+                pass_fds=inherited,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )
         link = _Link(process, reader, writer)

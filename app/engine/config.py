@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.engine.shape import ModelShape
+from app.model_file import descriptor_path
 
 RuntimeName = Literal["litert", "tflite-runtime"]
 
@@ -17,6 +18,7 @@ class EngineConfig:
 
     Attributes:
         digest: The model file's sha256, checked by the caller.
+        descriptor: Of the model file where it is open already, so that a replaced name does not matter.
         threads: Threads of the runtime.
         slots: Sequences decoded at the same time.
         prefill_chunk: Most prompt tokens computed between two decode steps.
@@ -35,3 +37,9 @@ class EngineConfig:
     cache_bytes: int
     cache_folder: Path
     drafting: bool = True
+    descriptor: int | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where the model file is read."""
+        return self.model if self.descriptor is None else descriptor_path(self.descriptor)

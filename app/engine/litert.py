@@ -131,9 +131,8 @@ class LiteRtRunner:
         return {"logits": self._wrap(logits), "keys": self._wrap(keys), "values": self._wrap(values)}
 
 
-def open_litert(path: Path, digest: str, shape: ModelShape, threads: int, cache_folder: Path) -> LiteRtRunner:
-    """Load the model; its packed weights come from, or go to, a file in `cache_folder`."""
-    weights = PackedWeights(cache_folder, path, digest)
+def open_litert(path: Path, weights: PackedWeights, shape: ModelShape, threads: int) -> LiteRtRunner:
+    """Load the model; its packed weights come from a file, or go to one."""
     with ThreadPoolExecutor(1) as beside:
         finding = beside.submit(weights.find)
         from ai_edge_litert.compiled_model import CompiledModel

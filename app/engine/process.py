@@ -24,6 +24,7 @@ from app.engine.messages import (
     Shutdown,
     Submit,
 )
+from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
 from app.engine.runner import Runner
 from app.engine.scheduler import Scheduler
@@ -41,10 +42,11 @@ def open_runner(config: EngineConfig) -> Runner:
     if config.runtime == "litert":
         from app.engine.litert import open_litert
 
-        return open_litert(config.model, config.digest, config.shape, config.threads, config.cache_folder)
+        weights = PackedWeights(config.cache_folder, config.model, config.digest)
+        return open_litert(config.place, weights, config.shape, config.threads)
     from app.engine.tflite import open_tflite
 
-    return open_tflite(config.model, config.shape, config.threads)
+    return open_tflite(config.place, config.shape, config.threads)
 
 
 def serve(channel: Channel) -> None:

@@ -21,6 +21,7 @@ from app.engine.client import EngineClient, EngineSteps
 from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
+from app.model_file import open_model_file
 from models.reference import Reference
 from tests.tiny import TinyModel
 
@@ -252,6 +253,24 @@ async def test_a_model_that_is_gone_is_tried_again_until_it_is_back(
         await reached(lambda: engine.state == "ready", seconds=5)
         assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
     assert any(message.startswith("engine did not come back: ") for message in caplog.messages)
+
+
+async def test_a_file_that_was_replaced_is_not_what_the_next_process_loads(
+    tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "tiny.tflite"
+    shutil.copy(tiny_model.path, path)
+    file = open_model_file(path)
+    config = tiny_model.config(model=path, descriptor=file.descriptor)
+    async with running(config) as engine:
+        expected = await complete(engine, Generation((5, 6), max_tokens=8))
+        (tmp_path / "other").write_bytes(b"another model")
+        (tmp_path / "other").replace(path)
+        os.kill(engine_processes()[0], signal.SIGKILL)
+        await reached(lambda: engine.state == "dead", seconds=3)
+        await reached(lambda: engine.state == "ready", seconds=5)
+        assert (await complete(engine, Generation((5, 6), max_tokens=8)))[0] == expected[0]
+    os.close(file.descriptor)
 
 
 async def test_stopping_fails_those_who_wait_and_leaves_no_process(tiny_model: TinyModel) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.engine.cache import DecodeCache
 from app.engine.litert import open_litert
-from app.engine.packed import machine_key
+from app.engine.packed import PackedWeights, machine_key
 from app.engine.prefix import PrefixCache
 from app.engine.process import open_runner
 from app.engine.runner import Runner
@@ -103,7 +103,8 @@ def test_another_cache_is_read_where_it_lies(whole: Whole) -> None:
 
 
 def open_in(folder: Path, model: TinyModel, digest: str = "") -> Runner:
-    return open_litert(model.path, digest or model.manifest.sha256, model.shape, 1, folder)
+    weights = PackedWeights(folder, model.path, digest or model.manifest.sha256)
+    return open_litert(model.path, weights, model.shape, 1)
 
 
 def packed_files(folder: Path) -> list[str]:
