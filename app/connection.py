@@ -26,6 +26,7 @@ class ConnectionLimits:
     head_bytes: int
     head_seconds: float
     body_seconds: float
+    send_seconds: float
 
     @classmethod
     def of(cls, settings: Settings) -> ConnectionLimits:
@@ -35,6 +36,7 @@ class ConnectionLimits:
             head_bytes=settings.max_header_bytes,
             head_seconds=settings.header_timeout_seconds,
             body_seconds=settings.body_timeout_seconds,
+            send_seconds=settings.send_timeout_seconds,
         )
 
 
@@ -50,7 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's HTTP connection with the limits that it leaves to a proxy.
 
     A head must be complete in time, also the next one on a kept connection, and so must the rest of a body
-    whose request has been answered already.
+    whose request has been answered already. A reader that stalls for long has left.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class BoundedConnection(HttpToolsProtocol):
         assert isinstance(config, BoundedConfig)
         self._limits = config.limits
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._receiving = False
         self._ending = False
@@ -77,9 +80,20 @@ class BoundedConnection(HttpToolsProtocol):
             self._expect(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._expect(None)
+        self._reader_moves()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The reader is behind by more than a buffer; without an abort, the connection would wait for it."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self._limits.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The reader has caught up."""
+        super().resume_writing()
+        self._reader_moves()
 
     def on_message_begin(self) -> None:
         """Expect the rest of the head."""
@@ -133,6 +147,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_bytes += size
         if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
             self._refuse("head_too_large", f"the head is larger than {self._limits.head_bytes} bytes")
+
+    def _reader_moves(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
 
     def _expect(self, seconds: float | None) -> None:
         """Close the connection after some seconds, unless called again before."""

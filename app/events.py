@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -25,17 +24,14 @@ class EventStream(Response):
     """Runs `produce`, which is given a function that sends one event.
 
     The answer starts with the first event or ping: an error before it has its own status, a later one is an
-    event with the same envelope. A client that leaves, or stops reading, cancels `produce`.
+    event with the same envelope. A client that leaves cancels `produce`.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, produce: Callable[[Emit], Awaitable[None]], *, ping_seconds: float, send_timeout_seconds: float
-    ) -> None:
+    def __init__(self, produce: Callable[[Emit], Awaitable[None]], *, ping_seconds: float) -> None:
         self._produce = produce
         self._ping_seconds = ping_seconds
-        self._send_timeout_seconds = send_timeout_seconds
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -46,33 +42,24 @@ class EventStream(Response):
 
         async def write(chunk: bytes, *, more: bool = True) -> None:
             nonlocal started
-            try:
-                async with asyncio.timeout(self._send_timeout_seconds):
-                    if not started:
-                        started = True
-                        await send(
-                            {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-                        )
-                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
-            except TimeoutError:
-                raise ClientLeftError from None
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
         async def emit(answer: object) -> None:
             await write(b"data: %b\n\n" % to_json(answer))
 
         async def ping() -> None:
-            with suppress(ClientLeftError):
-                while True:
-                    await asyncio.sleep(self._ping_seconds)
-                    await write(PING)
+            while True:
+                await asyncio.sleep(self._ping_seconds)
+                await write(PING)
 
         try:
             async with WhileConnected(receive):
                 pings = asyncio.create_task(ping())
                 try:
                     await self._produce(emit)
-                except ClientLeftError:
-                    raise
                 except Exception as error:
                     if not started:
                         raise

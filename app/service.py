@@ -131,11 +131,7 @@ class Service:
 
     def stream(self, produce: Callable[[Emit], Awaitable[None]]) -> EventStream:
         """An answer that `produce` writes event by event."""
-        return EventStream(
-            produce,
-            ping_seconds=self.settings.ping_seconds,
-            send_timeout_seconds=self.settings.send_timeout_seconds,
-        )
+        return EventStream(produce, ping_seconds=self.settings.ping_seconds)
 
 
 def service_of(request: Request) -> Service:

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         default=5, ge=1, description="Idle connections are kept this long for the next request"
     )
     send_timeout_seconds: float = Field(
-        default=10, gt=0, description="A stream's reader that stalls this long has left"
+        default=10, gt=0, description="A reader that stalls this long has left"
     )
     ping_seconds: float = Field(
         default=15, gt=0, description="Between comments on a stream: proxies keep it open"

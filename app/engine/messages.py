@@ -147,7 +147,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """From the engine, at most a few times a second: counters since its start and levels now."""
+    """From the engine, some times a second and when a level changes: counters since its start, levels now."""
 
     slots_busy: int = 0
     waiting: int = 0

@@ -22,6 +22,7 @@ from app.engine.messages import (
     Ready,
     Refused,
     Shutdown,
+    Stats,
     Submit,
 )
 from app.engine.packed import PackedWeights
@@ -32,7 +33,7 @@ from app.engine.scheduler import Scheduler
 logger = logging.getLogger("app.engine")
 
 HEARTBEAT = 0.25
-"""Seconds between two reports of the counters, which also tell that the loop turns."""
+"""Most seconds between two reports of the counters, which also tell that the loop turns."""
 
 DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 
@@ -103,7 +104,7 @@ def open_scheduler(config: EngineConfig) -> Scheduler:
 
 
 def _loop(channel: Channel, scheduler: Scheduler) -> None:
-    reported = time.monotonic()
+    reported, told = time.monotonic(), Stats()
     while True:
         messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
         if not messages and not scheduler.busy:
@@ -117,7 +118,9 @@ def _loop(channel: Channel, scheduler: Scheduler) -> None:
                 case Shutdown():
                     return
         said = scheduler.step()
-        if time.monotonic() - reported >= HEARTBEAT:
-            reported = time.monotonic()
-            said.append(scheduler.stats)
+        stats = scheduler.stats
+        changed = (stats.slots_busy, stats.waiting) != (told.slots_busy, told.waiting)
+        if changed or time.monotonic() - reported >= HEARTBEAT:
+            reported, told = time.monotonic(), stats
+            said.append(stats)
         channel.send(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -123,7 +124,9 @@ def listen(compose: Callable[..., FastAPI]) -> Iterator[Callable[..., str]]:
     """The application on a real socket, in a thread; its base address."""
     with ExitStack() as stack:
 
-        def listening(engine: FakeEngine | None = None, **settings: Any) -> str:
+        def listening(
+            engine: FakeEngine | None = None, send_buffer: int | None = None, **settings: Any
+        ) -> str:
             app = compose(engine, **{"port": 0, "grace_seconds": 1} | settings)
             server = uvicorn.Server(server_config(app))
             thread = Thread(target=server.run, daemon=True)
@@ -136,7 +139,10 @@ def listen(compose: Callable[..., FastAPI]) -> Iterator[Callable[..., str]]:
             stack.callback(end)
             while not server.started:
                 time.sleep(0.005)
-            host, port = server.servers[0].sockets[0].getsockname()
+            accepting = server.servers[0].sockets[0]
+            if send_buffer is not None:  # connections inherit it
+                accepting.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+            host, port = accepting.getsockname()
             return f"http://{host}:{port}"
 
         yield listening

@@ -7,7 +7,8 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,9 +24,13 @@ HEAD = b"POST /complete HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\
 
 
 @contextmanager
-def connected(url: str) -> Iterator[socket.socket]:
+def connected(url: str, receive_buffer: int | None = None) -> Iterator[socket.socket]:
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.socket() as connection:
+        connection.settimeout(10)
+        if receive_buffer is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.connect((parts.hostname, parts.port))
         yield connection
 
 
@@ -157,6 +162,65 @@ def test_a_client_that_leaves_frees_its_slot(listen: Listen, stream: bool) -> No
         time.sleep(0.1)
     assert wait_until(lambda: engine.running == 0) < 0.15
     wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+BUFFER = 16_384
+"""Bytes that the kernel holds for a reader in these tests; it would hold megabytes."""
+
+LARGE = json.dumps({"prompt": "語" * 8000, "stream": True, "echo": True, "n": 8}).encode()
+"""Asks for 192 kB, most of it at once."""
+
+
+def test_a_reader_that_stalls_loses_its_slots_and_its_connection(listen: Listen) -> None:
+    engine = FakeEngine(slots=8)
+    limits = {"slots": 8, "queue_size": 0, "profanity": "off"}
+    url = listen(engine, send_buffer=BUFFER, send_timeout_seconds=0.4, **limits)
+    before = open_files()
+    with connected(url, BUFFER) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE)
+        wait_until(lambda: open_files() == before + 2)
+        wait_until(lambda: httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 429)
+        wait_until(lambda: httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 200)
+        wait_until(lambda: open_files() == before + 1)  # our end
+        metrics = httpx.get(f"{url}/metrics").text
+    assert "autocomplete_cancelled_total 1.0" in metrics
+    assert engine.running == 0
+
+
+def test_a_reader_that_is_slow_gets_everything(listen: Listen) -> None:
+    url = listen(send_buffer=BUFFER, send_timeout_seconds=0.4, profanity="off")
+    received = b""
+    with connected(url, BUFFER) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE)
+        while not received.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n"):
+            received += connection.recv(BUFFER)
+            time.sleep(0.02)
+    assert received.count("語".encode()) == 8 * 8000
+
+
+def test_a_client_that_closes_its_half_of_a_connection_has_left(listen: Listen) -> None:
+    engine = FakeEngine(pause=60)
+    url = listen(engine)
+    with connected(url) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        wait_until(lambda: engine.running == 1)
+        connection.shutdown(socket.SHUT_WR)
+        wait_until(lambda: engine.running == 0)
+        assert read_all(connection) == b""
+
+
+def test_connections_that_were_opened_and_forgotten_are_closed_and_hold_up_nobody(listen: Listen) -> None:
+    url = listen(header_timeout_seconds=0.5)
+    before = open_files()
+    with ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connected(url))
+        assert httpx.get(f"{url}/livez").status_code == 200
+        wait_until(lambda: open_files() == before + 200)  # the server's ends are closed
 
 
 def test_a_client_that_leaves_while_it_waits_for_a_slot_is_forgotten(listen: Listen) -> None:
