@@ -61,9 +61,14 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Load the model beside the block and watch the engine; end both with it."""
+        """Load the model beside the block and watch the engine; end both with it.
+
+        One of several workers loads before the block: the others answer until it can.
+        """
         tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch())]
         try:
+            if self.settings.workers > 1:
+                await tasks[0]
             yield
         finally:
             for task in tasks:

@@ -1,10 +1,12 @@
 """`python -m tests.app.fake_service PAUSE [FD]`: the service as processes, over the scripted engine.
 
-A PAUSE of `refused` makes the engine refuse the model.
+A PAUSE of `refused` makes the engine refuse the model; TEST_LOADING_SECONDS is how long it loads.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import sys
 
@@ -18,6 +20,15 @@ from app.settings import Settings
 from app.workers import serve_workers
 from tests.app.conftest import tiny_manifest
 from tests.fakes import ByteTokenizer, FakeEngine
+
+LOADING = "TEST_LOADING_SECONDS"
+
+
+class LoadingEngine(FakeEngine):
+    async def start(self) -> None:
+        self.state = "loading"
+        await asyncio.sleep(float(os.environ.get(LOADING, "0")))
+        self.state = "ready"
 
 
 class RefusingEngine(FakeEngine):
@@ -35,7 +46,7 @@ def main(pause: str, *descriptors: str) -> int:
     app = create_app(
         settings,
         manifest=tiny_manifest(),
-        engine=RefusingEngine() if pause == "refused" else FakeEngine(pause=float(pause)),
+        engine=RefusingEngine() if pause == "refused" else LoadingEngine(pause=float(pause)),
         open_tokenizer=ByteTokenizer,
         guard=lambda: guard,
     )

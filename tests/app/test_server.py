@@ -22,12 +22,16 @@ def complete(url: str) -> int:
     return httpx.post(f"{url}/complete", json={"prompt": "x"}, timeout=30).status_code
 
 
+def wait_until_inside(url: str, requests: int) -> None:
+    while f"autocomplete_num_sequences_admitted {requests}.0" not in httpx.get(f"{url}/metrics").text:
+        time.sleep(0.02)
+
+
 def test_what_is_in_flight_finishes_after_sigterm_and_the_status_is_0(start: Start) -> None:
     process, url = start(pause=0.05)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(complete, url) for _ in range(8)]
-        while "autocomplete_num_requests_running 9.0" not in httpx.get(f"{url}/metrics").text:
-            time.sleep(0.02)
+        wait_until_inside(url, 8)
         process.send_signal(signal.SIGTERM)
         assert [answer.result() for answer in answers] == [200] * 8
     assert process.wait(10) == 0
@@ -81,7 +85,7 @@ def test_the_grace_period_is_an_end(start: Start) -> None:
     process, url = start(pause=60, grace_seconds=1)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(complete, url)
-        time.sleep(0.2)
+        wait_until_inside(url, 1)
         process.send_signal(signal.SIGTERM)
         begin = time.perf_counter()
         assert process.wait(10) == 0
@@ -93,7 +97,7 @@ def test_a_second_signal_forces_the_end(start: Start, second: signal.Signals) ->
     process, url = start(pause=60, grace_seconds=60)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(complete, url)
-        time.sleep(0.2)
+        wait_until_inside(url, 1)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert process.poll() is None

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.app.conftest import Start
+from tests.app.fake_service import LOADING
 
 
 def workers_of(pid: int) -> list[int]:
@@ -60,6 +61,19 @@ def test_a_killed_worker_is_replaced_and_the_others_serve_on(start: Start) -> No
     assert [complete(url) for _ in range(5)] == [200] * 5
     eventually(lambda: len(workers_of(process.pid)) == 2 and ready(url) == 2)
     assert second in workers_of(process.pid)
+
+
+def test_a_worker_takes_no_connection_before_it_can_answer(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOADING, "1")
+    process, url = start(workers=2)
+    assert [complete(url) for _ in range(10)] == [200] * 10  # although none of them was ready at first
+    eventually(lambda: ready(url) == 2)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    eventually(lambda: ready(url) == 1)
+    while ready(url) < 2:
+        assert complete(url) == 200
 
 
 def test_what_is_in_flight_in_any_worker_finishes_after_sigterm(start: Start) -> None:
