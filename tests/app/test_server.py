@@ -70,7 +70,7 @@ def test_a_connection_accepted_just_before_the_end_is_still_answered(start: Star
 
 
 def test_readiness_is_off_and_requests_are_answered_during_the_pre_stop_delay(start: Start) -> None:
-    process, url = start(pre_stop_seconds=0.6)
+    process, url = start(pre_stop_seconds=2)
     assert httpx.get(f"{url}/readyz").status_code == 200
     process.send_signal(signal.SIGTERM)
     time.sleep(0.1)

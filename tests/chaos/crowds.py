@@ -1,4 +1,4 @@
-"""Many clients at once: more than fit, those that obey Retry-After, that leave, that are inside at the end."""
+"""Many clients at once: more than fit; who obey Retry-After, who leave, who are inside at the end."""
 
 from __future__ import annotations
 
