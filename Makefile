@@ -7,7 +7,8 @@ MANIFEST := $(MODEL:.tflite=.manifest.json)
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test test-browser test-contract test-keras lint format bench bench-quick profile lock clean
+.PHONY: serve build verify test test-browser test-contract test-keras lint format soak chaos bench bench-quick \
+	profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -42,6 +43,12 @@ lint: $(VENV)/.dev  ## style and types
 format: $(VENV)/.dev  ## rewrite in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: $(VENV)/.dev $(MANIFEST)  ## 20,000 requests of mixed kinds: memory, files, threads and latency do not grow
+	$(BIN)/python -m tests.soak
+
+chaos: $(VENV)/.dev $(MANIFEST)  ## break a running service in every way we know; needs root, and libfaketime
+	$(BIN)/python -m tests.chaos
 
 bench: $(VENV)/bin/llama-server $(MANIFEST)  ## our engine and llama.cpp on the same weights, alternating
 	$(BIN)/python -m bench

@@ -29,7 +29,7 @@ class Asked:
     seconds: float
 
 
-def ask(service: ServiceProcess, seconds: float = 120, **fields: object) -> Asked:
+def ask(service: ServiceProcess, seconds: float = 900, **fields: object) -> Asked:
     """One completion on a connection of its own."""
     body = json.dumps({"prompt": "Once upon a time", "max_tokens": 8} | fields)
     connection = http.client.HTTPConnection(*service.address, timeout=seconds)

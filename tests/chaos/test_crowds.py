@@ -1,0 +1,44 @@
+"""Crowds in small, over the scripted engine; `make chaos` brings them to the real model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.crowds import Ending, ask, burst, departure, ending, refusals
+from tests.service_process import ServiceProcess, service_process
+
+SLOTS, QUEUE = 2, 6
+
+
+@pytest.fixture
+def service() -> Iterator[ServiceProcess]:
+    """An engine that takes 20 ms for a token, and of which 8 sequences are admitted."""
+    with service_process(("tests.app.fake_service", "0.02"), slots=SLOTS, queue_size=QUEUE) as service:
+        yield service
+
+
+def test_a_burst_of_ten_times_the_capacity_gets_only_200_and_429(service: ServiceProcess) -> None:
+    found = burst(service, 10 * (SLOTS + QUEUE), tokens=4)
+    assert found.first.keys() <= {200, 429}
+    assert found.first.total() == 10 * (SLOTS + QUEUE)
+    assert found.returned.total() == found.first[429]
+    assert found.obeyed >= 0.95
+
+
+def test_a_full_server_refuses_and_serves_again(service: ServiceProcess) -> None:
+    assert len(refusals(service, SLOTS + QUEUE, SLOTS, count=20)) == 20
+    assert ask(service).status == 200
+
+
+def test_clients_that_leave_free_everything(service: ServiceProcess) -> None:
+    left = departure(service, clients=SLOTS + QUEUE)
+    assert left.tokens_after <= SLOTS + QUEUE  # what was on its way
+    assert ask(service).status == 200
+
+
+def test_what_is_inside_at_sigterm_is_answered(service: ServiceProcess) -> None:
+    found = ending(service)
+    assert found == Ending(Counter({200: 8}), found.seconds, 0)
