@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -225,10 +227,20 @@ class Settings(BaseSettings):
         return self.engine_slots + self.queue_size
 
 
-def settings_table() -> str:
-    """Every setting as a row of a Markdown table, for the documentation."""
+LIMITS = (
+    *("max_connections", "max_header_bytes", "max_body_bytes", "header_timeout_seconds"),
+    *("body_timeout_seconds", "keep_alive_seconds", "send_timeout_seconds", "queue_size"),
+    *("max_prompt_characters", "max_tokens", "max_choices", "max_stop_characters", "max_logprobs"),
+    *("request_timeout_seconds", "pre_stop_seconds", "grace_seconds"),
+)
+"""Settings that bound what a client may cost."""
+
+
+def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
+    """Settings as rows of a Markdown table, for the documentation."""
     rows = ["| setting | default | what |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
+    for name in names:
+        field = Settings.model_fields[name]
         rows.append(f"| `{PREFIX}{name.upper()}` | {_written(field.default)} | {field.description} |")
     return "\n".join(rows) + "\n"
 
@@ -240,4 +252,4 @@ def _written(value: object) -> str:
 
 
 if __name__ == "__main__":
-    print(settings_table(), end="")
+    print(settings_table(LIMITS if "limits" in sys.argv else Settings.model_fields), end="")

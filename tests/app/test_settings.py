@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import PREFIX, Settings, settings_table
+from app.settings import LIMITS, PREFIX, Settings, settings_table
 
-TABLE = Path(__file__).parents[2] / "docs" / "settings.md"
+DOCS = Path(__file__).parents[2] / "docs"
+TABLE = DOCS / "settings.md"
 
 
 def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,3 +65,8 @@ def test_every_setting_says_why() -> None:
 
 def test_the_documented_table_is_the_settings() -> None:
     assert settings_table() in TABLE.read_text(), "write it anew: python -m app.settings"
+
+
+def test_the_documented_limits_are_the_settings() -> None:
+    page = (DOCS / "operations.md").read_text()
+    assert settings_table(LIMITS) in page, "write it anew: python -m app.settings limits"
