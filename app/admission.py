@@ -12,10 +12,10 @@ from app.errors import OverloadedError
 FORGETTING = 0.95
 """Weight of the past at each departure: the drain rate follows about the last twenty."""
 
-FIRST_GUESS_SECONDS = 0.25
+FIRST_GUESS_SECONDS = 0.5
 """Between two departures, as long as none has been seen."""
 
-PATIENCE = 1.25
+PATIENCE = 1.5
 """Retry-After is this much longer than the estimate: arriving late is cheaper than a second refusal."""
 
 

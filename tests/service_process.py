@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
@@ -15,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import httpx
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,25 +51,31 @@ class ServiceProcess:
         below = [pid for pid in children(self.process.pid) if b"app.engine" not in command_line(pid)]
         return below or [self.process.pid]
 
-    def status(self, path: str, seconds: float = 5.0) -> int | str:
-        """What a GET is answered with: a status, or the name of what went wrong."""
+    def get(self, path: str, seconds: float = 30.0) -> tuple[int, str]:
+        """Status and body of a GET."""
+        connection = http.client.HTTPConnection(*self.address, timeout=seconds)
         try:
-            return httpx.get(f"{self.url}{path}", timeout=seconds, trust_env=False).status_code
-        except httpx.HTTPError as error:
-            return type(error).__name__
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     def metric(self, name: str) -> float:
-        """The sum of a series over its labels."""
-        text = httpx.get(f"{self.url}/metrics", timeout=30, trust_env=False).text
-        values = re.findall(rf"^autocomplete_{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+        """The sum of a series, or of several, over labels."""
+        _, text = self.get("/metrics")
+        values = re.findall(rf"^autocomplete_(?:{name})(?:{{.*}})? (\S+)$", text, re.MULTILINE)
         return sum(map(float, values))
 
-    def wait_until_ready(self, seconds: float = 60) -> float:
-        def ready() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            return self.status("/readyz") == 200
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.get("/readyz", 5.0)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
-        return wait_until(ready, seconds)
+    def wait_until_ready(self, seconds: float = 60) -> float:
+        return wait_until(self.ready, seconds)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.admission import Admission
+from app.admission import PATIENCE, Admission
 from app.errors import OverloadedError
 
 
@@ -53,7 +53,7 @@ def test_retry_after_follows_the_measured_drain_rate() -> None:
         with admission.permit(1):
             clock.now += 8.0
     with admission.permit(1):
-        assert retry_after(admission) == pytest.approx(10, abs=1)
+        assert retry_after(admission) == pytest.approx(8 * PATIENCE, abs=1)
 
 
 def test_the_refused_are_asked_back_one_after_the_other() -> None:

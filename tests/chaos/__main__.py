@@ -43,6 +43,7 @@ def print_crowds(ends: int, broken: list[str]) -> None:
             work(service)
 
     def crowd(service: ServiceProcess) -> None:
+        burst(service, CAPACITY, tokens=16)  # a rate is known once something has been served
         found = burst(service, 10 * CAPACITY, tokens=16)
         row(
             f"{10 * CAPACITY} requests at once",

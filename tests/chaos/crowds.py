@@ -132,11 +132,11 @@ def departure(service: ServiceProcess, clients: int = 20) -> Departure:
     time.sleep(0.5)
     tokens = service.metric("generation_tokens_total")
     step = (time.monotonic() - began) / max(1.0, (tokens - before) / 8)
+    told = service.metric("generation_tokens_total")
     left = time.monotonic()
     for stream in streams:
         stream.leave()
-    told = service.metric("generation_tokens_total")
-    wait_until(lambda: service.metric("slots_busy") + service.metric("num_requests_waiting") == 0, 30)
+    wait_until(lambda: service.metric("slots_busy|num_requests_waiting") == 0, 30)
     freed = time.monotonic() - left
     time.sleep(1.0)
     return Departure(clients, freed, step, service.metric("generation_tokens_total") - told)
