@@ -80,7 +80,7 @@ def engine_stuck(service: ServiceProcess, watch: Watch) -> str:
     (engine,) = service.engines
     watch.strike()
     os.kill(engine, signal.SIGSTOP)
-    wait_until(lambda: engine not in service.engines, SILENCE + 5)
+    wait_until(lambda: engine not in service.engines, 3 * SILENCE)
     ended = time.monotonic() - watch.struck
     wait_until(lambda: len(service.engines) == 1, 10)
     assert "has been silent" in service.log.read_text()
