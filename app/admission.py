@@ -15,7 +15,7 @@ FORGETTING = 0.95
 FIRST_GUESS_SECONDS = 0.5
 """Between two departures, as long as none has been seen."""
 
-PATIENCE = 1.5
+PATIENCE = 2.0
 """Retry-After is this much longer than the estimate: arriving late is cheaper than a second refusal."""
 
 
