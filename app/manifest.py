@@ -40,6 +40,7 @@ class Manifest(BaseModel):
     file: str = Field(description="The model file's name, beside the manifest")
     sha256: str
     bytes: int
+    weight_bytes: int = Field(default=0, description="Of `bytes`: weights, their scales, norms and tables")
     source: str = Field(description="Where the weights come from, with their sha256 where known")
     licence: str
     quantization: str
@@ -57,6 +58,7 @@ class Manifest(BaseModel):
     chat_template: str | None = None
     special_tokens: dict[str, int] = Field(default_factory=dict)
     signatures: dict[str, SignatureSpec]
+    serving: dict[str, float] = Field(default_factory=dict, description="Baked into `serving_default`")
     custom_ops: tuple[str, ...]
     text_ops: dict[str, str] = Field(description="sha256 of the shared objects with the custom ops, by name")
     tools: dict[str, str] = Field(description="Versions of what built the file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import ModelRefusedError
-from models.build import BuildOptions, Quantization, Target, assess, build
+from models.build import assess, build
 from models.compare import draw, measured, quality_table
 from models.errors import BuildError
+from models.options import BuildOptions, Quantization, Target
 from models.progress import Stages
+from models.sampling import Sampler
 from models.verify import Agreement, verify
 
 DEFAULT = Path("models/artifacts/autocomplete.tflite")
@@ -33,14 +36,26 @@ def build_command(
     quantize: Annotated[Quantization, typer.Option(help="Number format of the matrices.")] = "dynamic",
     target: Annotated[Target, typer.Option(help="Runtime that must be able to run it.")] = "litert",
     serving_window: Annotated[int, typer.Option(help="serving_default: prompt tokens kept.")] = 128,
-    serving_tokens: Annotated[int, typer.Option(help="serving_default: tokens generated.")] = 64,
+    serving_tokens: Annotated[int, typer.Option(help="serving_default: tokens generated, at most.")] = 64,
+    serving_temperature: Annotated[float, typer.Option(help="serving_default: 0 for the likeliest.")] = 0.0,
+    serving_top_k: Annotated[int, typer.Option(help="serving_default: tokens kept; 0 for all.")] = 0,
+    serving_top_p: Annotated[float, typer.Option(help="serving_default: mass of the tokens kept.")] = 1.0,
+    serving_seed: Annotated[int, typer.Option(help="serving_default: of its random numbers.")] = 0,
+    quality: Annotated[bool, typer.Option(help="Measure the file beside the float32 reference.")] = True,
 ) -> None:
     """Build the model file, its manifest and the shared objects of its custom operators."""
-    options = BuildOptions(source, output, sequence_length, quantize, target, serving_window, serving_tokens)
+    sampler = Sampler(serving_temperature, serving_top_k, serving_top_p, serving_seed)
+    options = BuildOptions(
+        source, output, sequence_length, quantize, target, serving_window, serving_tokens, sampler
+    )
+    if not quality:
+        options = replace(options, quality_tokens=0)
     with Stages(planned=options.stages, console=console) as stages:
         manifest = build(options, stages)
     if manifest.quality:
         console.print(quality_table([manifest]))
+    else:
+        console.print("quality: not measured")
     share = manifest.bytes / 1e6
     console.print(
         f"{output}: {manifest.id}, {manifest.quantization}, {share:.1f} MB, sha256 {manifest.sha256}"

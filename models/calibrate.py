@@ -14,7 +14,7 @@ from models.architecture import Architecture, Checkpoint
 from models.graph import Array, Quantized
 from models.parameters import scale_queries
 from models.quantize import Rounding, Scheme
-from models.reference import Reference
+from models.reference import pass_through
 
 OBSERVED = ("q", "o", "up", "down")
 """One matrix of a layer for each input: `k` and `v` see what `q` sees, `gate` what `up` sees."""
@@ -26,7 +26,7 @@ class Grams:
     def __init__(self) -> None:
         self.sums: dict[str, Array] = {}
 
-    def observe(self, name: str, x: Array) -> None:
+    def observe(self, name: str, x: Array, product: Array) -> None:
         """Add the input [T, in] of a matrix."""
         part = name.split(".")[-1]
         if part in OBSERVED:
@@ -50,24 +50,18 @@ def round_layers(
     arch, found = checkpoint.architecture, dict[str, Quantized]()
     stored = scale_queries(checkpoint.weights, arch)
     grams = Grams()
-    references = [Reference(checkpoint, grams.observe) for _ in sequences]
-    places = [np.arange(len(tokens)) for tokens in sequences]
-    states = [r.embed(ids, at) for r, ids, at in zip(references, sequences, places, strict=True)]
-    for n in range(arch.layers):
-        grams.sums.clear()
-        states = [r.layer(n, x, at) for r, x, at in zip(references, states, places, strict=True)]
-        for reference in references:
-            reference.reset()
-        for seen, names in _constants(arch, n).items():
+    for n in pass_through(checkpoint, sequences, grams.observe):
+        for seen, names in matrices(arch, n).items():
             rounding = Rounding.of(grams.sums[seen])
             for name in names:
                 rows = np.concatenate([stored[part] for part in name.split("+")])
                 found[name] = rounding.quantize(name, rows, scheme.dtype, scheme.block)
+        grams.sums.clear()
         advance((n + 1) / arch.layers)
     return found
 
 
-def _constants(arch: Architecture, n: int) -> dict[str, list[str]]:
+def matrices(arch: Architecture, n: int) -> dict[str, list[str]]:
     """The matrices of layer n as `models/layers.py` names them, by what they see."""
     up = [f"{n}.gate", f"{n}.up"] if arch.mlp == "swiglu" else [f"{n}.up"]
     return {"q": [f"{n}.q+{n}.k+{n}.v"], "o": [f"{n}.o"], "up": up, "down": [f"{n}.down"]}

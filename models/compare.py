@@ -40,6 +40,7 @@ def _column(manifest: Manifest) -> dict[str, str]:
         "number format": manifest.quantization,
         "target": manifest.target,
         "size": f"{manifest.bytes / 1e6:.1f} MB",
+        "size over the weights'": f"{size_ratio(manifest):.3f}",
         "text": f"{q['tokens']:.0f} tokens of {manifest.quality['text']}",
         "perplexity": f"{q['perplexity']:.2f}",
         "perplexity, float32": f"{q['reference_perplexity']:.2f}",
@@ -49,6 +50,11 @@ def _column(manifest: Manifest) -> dict[str, str]:
         "prefill": f"{q['prefill_ms']:.2f} ms a token",
         "decode": f"{q['decode_ms']:.2f} ms a token",
     }
+
+
+def size_ratio(manifest: Manifest) -> float:
+    """The file's bytes over those of its weights at their width, with scales, norms and tables."""
+    return manifest.bytes / manifest.weight_bytes
 
 
 def draw(manifests: Sequence[Manifest], picture: Path) -> None:

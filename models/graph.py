@@ -74,13 +74,24 @@ class Quantized:
     scales: Array
     dtype: str = "int8"
 
+    @property
+    def bytes(self) -> int:
+        """In the file: two int4 values a byte; scales are float32, those of blocks float16."""
+        values = self.values.size // (2 if self.dtype == "int4" else 1)
+        return values + self.scales.size * (4 if self.scales.ndim == 1 else 2)
+
 
 class Model:
-    """A file in the making: buffers, operator codes, subgraphs and signatures."""
+    """A file in the making: buffers, operator codes, subgraphs and signatures.
+
+    Attributes:
+        weight_bytes: What its weights take, as whoever wrote them counts them.
+    """
 
     def __init__(self, description: str) -> None:
         self.description = description
         self.pool = Pool()
+        self.weight_bytes = 0
         self.graphs: list[Graph] = []
         self._buffers: list[Any] = [schema.BufferT()]
         self._buffer_of: dict[str, int] = {}
@@ -103,6 +114,13 @@ class Model:
             scales = np.asarray(weight.scales, np.float32).reshape(-1)
             self._quantizations[weight.key] = SymmetricQuantization(self.pool, scales)
         return self._quantizations[weight.key]
+
+    def levels(self, level: float) -> Any:
+        """The parameters of int8 activations of which one level is worth `level`."""
+        key = f"levels {level}"
+        if key not in self._quantizations:
+            self._quantizations[key] = SymmetricQuantization(self.pool, np.array([level], np.float32))
+        return self._quantizations[key]
 
     def _append(self, buffer: Any) -> int:
         self._buffers.append(buffer)
@@ -281,9 +299,10 @@ class Graph:
         version: int = 1,
         custom: str = "",
         custom_options: bytes = b"",
+        quantization: Any = None,
     ) -> tuple[Tensor, ...]:
         """Append an operator; `outputs` gives each result's shape and dtype. None is an absent input."""
-        results = tuple(self.tensor(shape, dtype) for shape, dtype in outputs)
+        results = tuple(self.tensor(shape, dtype, quantization=quantization) for shape, dtype in outputs)
         entry = PooledOperator(self.model.pool)
         entry.opcodeIndex = self.model.opcode(builtin, version, custom)
         entry.inputs = np.array([-1 if t is None else self._own(t).index for t in inputs], np.int32)

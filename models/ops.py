@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from models.graph import DTYPES, Graph, Op, Tensor, broadcast
+from models.graph import DTYPES, Graph, Op, Quantized, Tensor, broadcast
 
 Options = schema.BuiltinOptions
 
@@ -91,6 +91,15 @@ def argmax(x: Tensor) -> Tensor:
     return x.graph.operator(Op.ARG_MAX, [x, axis], [output], options, Options.ArgMaxOptions)[0]
 
 
+def top_k(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest elements of the last dimension, the largest first, and their int32 indices."""
+    shape = (*x.shape[:-1], count)
+    inputs, outputs = [x, x.graph.constant(np.int32(count))], [(shape, x.dtype), (shape, "int32")]
+    options = schema.TopKV2OptionsT()
+    values, indices = x.graph.operator(Op.TOPK_V2, inputs, outputs, options, Options.TopKV2Options)
+    return values, indices
+
+
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
     """The same elements in another shape; one dimension may be -1."""
     options = schema.ReshapeOptionsT()
@@ -167,6 +176,38 @@ def fully_connected(x: Tensor, weight: Tensor, bias: Tensor | None, *, version: 
     ]
 
 
+def fully_connected_fixed(x: Tensor, weight: Quantized, level: float) -> Tensor:
+    """Product of x [..., in] and weight [out, in] transposed, all in int8, as float32 numbers of levels.
+
+    Args:
+        x: float32, rounded to multiples of `level`, at most 127 of them.
+        weight: int8; its scales turn a product of levels into the output's levels.
+        level: What one level of x is worth.
+    """
+    g = x.graph
+    kind, fixed = Options.FullyConnectedOptions, schema.FullyConnectedOptionsT()
+    fixed.keepNumDims = True
+    shape = (*x.shape[:-1], len(weight.values))
+    (levels,) = g.operator(
+        Op.QUANTIZE,
+        [x],
+        [(x.shape, "int8")],
+        schema.QuantizeOptionsT(),
+        Options.QuantizeOptions,
+        quantization=g.model.levels(level),
+    )
+    (product,) = g.operator(
+        Op.FULLY_CONNECTED,
+        [levels, g.quantized(weight), None],
+        [(shape, "int8")],
+        fixed,
+        kind,
+        version=5,
+        quantization=g.model.levels(1.0),
+    )
+    return dequantize(product)
+
+
 def gather(table: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
     """Rows of `table` [n, ...] by int32 indices [...]."""
     options = schema.GatherOptionsT()
@@ -184,10 +225,10 @@ def embedding_lookup(ids: Tensor, table: Tensor, *, version: int) -> Tensor:
 
 
 def dequantize(x: Tensor) -> Tensor:
-    """The float32 values of a float16 constant; a delegate does it once, at load."""
-    options = schema.DequantizeOptionsT()
+    """The float32 values of int8 levels, or of a float16 constant (a delegate does it once, at load)."""
+    options, version = schema.DequantizeOptionsT(), 3 if x.dtype == "float16" else 2
     kind = Options.DequantizeOptions
-    return x.graph.operator(Op.DEQUANTIZE, [x], [(x.shape, "float32")], options, kind, version=3)[0]
+    return x.graph.operator(Op.DEQUANTIZE, [x], [(x.shape, "float32")], options, kind, version=version)[0]
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from models import ops
 from models.architecture import Architecture
 from models.graph import Array, Graph, Quantized, Tensor
-from models.quantize import Scheme, quantize_matrix
+from models.quantize import Ranges, Scheme, quantize_matrix
 
 LOOKUP_VERSION = {"float32": 1, "int8": 3, "int4": 4}
 PER_CHANNEL_VERSION, ONE_SCALE_VERSION = 12, 3
@@ -24,7 +24,8 @@ class Parameters:
     """Hands a checkpoint's weights to the graphs: matrices quantized by the scheme, vectors in float32.
 
     A matrix name may join several with `+`: their rows are stacked and share one product. The logits' matrix
-    is the embedding where the checkpoint ties them. What `rounded` holds is taken as it is.
+    is the embedding where the checkpoint ties them. What `rounded` holds is taken as it is; a matrix in
+    `ranges` computes with fixed scales.
     """
 
     def __init__(
@@ -32,10 +33,13 @@ class Parameters:
         weights: Mapping[str, Array],
         scheme: Scheme,
         rounded: Mapping[str, Quantized] = MappingProxyType({}),
+        ranges: Mapping[str, Ranges] = MappingProxyType({}),
     ) -> None:
         self._weights = weights
         self._scheme = scheme
         self._quantized = dict(rounded)
+        self._ranges = ranges
+        self._bytes: dict[str, int] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._weights
@@ -44,13 +48,18 @@ class Parameters:
         """Rows of a matrix or table."""
         return len(self._weights[name])
 
+    @property
+    def bytes(self) -> int:
+        """Of all that was handed out so far, each once: integers at their width, scales, floats."""
+        return sum(self._bytes.values())
+
     def vector(self, graph: Graph, name: str) -> Tensor:
         """A norm gain or a table, float32."""
-        return graph.constant(self._weights[name], "float32")
+        return self._floats(graph, name, self._weights[name])
 
     def mix(self, graph: Graph, name: str, x: Tensor) -> Tensor:
         """Product of x [..., in] with a small matrix [out, in] that stays float32, plus its bias."""
-        weight = graph.constant(self._weights[name], "float32")
+        weight = self._floats(graph, name, self._weights[name])
         return ops.fully_connected(x, weight, self._bias(graph, [name]), version=1)
 
     def embedding(self, graph: Graph, ids: Tensor) -> Tensor:
@@ -69,7 +78,11 @@ class Parameters:
         """Product of x [..., in] with the named matrix [out, in], plus its bias where there is one."""
         if name == "head" and name not in self._weights:
             name = "embedding"
-        weight, bias = self._matrix(graph, name), self._bias(graph, name.split("+"))
+        bias = self._bias(graph, name.split("+"))
+        if name in self._ranges:
+            y = self._fixed(name, x)
+            return y if bias is None else y + bias
+        weight = self._matrix(graph, name)
         if weight.dtype in ("float32", "float16"):
             if weight.dtype == "float16":
                 weight = ops.dequantize(weight)
@@ -79,21 +92,40 @@ class Parameters:
         y = ops.fully_connected(x, weight, None, version=ONE_SCALE_VERSION) * self._scales(graph, name)
         return y if bias is None else y + bias
 
+    def _fixed(self, name: str, x: Tensor) -> Tensor:
+        """Every product counts levels of its own range: the weight's scales bring it there, a factor back."""
+        weight, ranges = self._integers(name), self._ranges[name]
+        y = ops.fully_connected_fixed(
+            x, replace(weight, scales=weight.scales / ranges.products), ranges.input
+        )
+        return y * self._floats(x.graph, f"{name} products", ranges.products)
+
     def _bias(self, graph: Graph, parts: list[str]) -> Tensor | None:
         biases = [self._weights.get(f"{part}.bias") for part in parts]
         if all(bias is None for bias in biases):
             return None
-        return graph.constant(np.concatenate([b for b in biases if b is not None]), "float32")
+        return self._floats(
+            graph, f"{'+'.join(parts)}.bias", np.concatenate([b for b in biases if b is not None])
+        )
 
     def _matrix(self, graph: Graph, name: str) -> Tensor:
         dtype = self._scheme.table_dtype if name in ("embedding", "head") else self._scheme.dtype
         if dtype in ("float32", "float16"):
-            return graph.constant(self._rows(name), dtype)
+            return self._floats(graph, name, self._rows(name), dtype)
         if name not in self._quantized:
             block = 0 if name in ("embedding", "head") else self._scheme.block
             self._quantized[name] = quantize_matrix(name, self._rows(name), dtype, block)
-        weight = self._quantized[name]
+        weight = self._integers(name)
         return graph.quantized(replace(weight, scales=ONE) if self._scheme.classic else weight)
+
+    def _integers(self, name: str) -> Quantized:
+        weight = self._quantized[name]
+        self._bytes[name] = weight.bytes
+        return weight
+
+    def _floats(self, graph: Graph, name: str, values: Array, dtype: str = "float32") -> Tensor:
+        self._bytes[name] = values.size * np.dtype(dtype).itemsize
+        return graph.constant(values, dtype)
 
     def _scales(self, graph: Graph, name: str) -> Tensor:
         """Of the rows [out] of an integer matrix that is in the graph."""

@@ -34,6 +34,7 @@ class Scheme:
         dtype: `float32`, `float16`, `int8` or `int4`.
         table_dtype: Of the embedding, which is the logits' matrix too where they are tied.
         block: Values of a row that share a scale; 0 for the whole row. The table's rows have one.
+        fixed: Whether activations have scales in the file (models/activations.py) where little is lost by it.
         classic: Keeps to what tflite-runtime 2.14 knows: constants with one scale, which is 1, and products
             that are multiplied by the rows' scales afterwards; no GATHER of float16.
     """
@@ -41,12 +42,26 @@ class Scheme:
     dtype: Dtype
     table_dtype: Dtype
     block: int = 0
+    fixed: bool = False
     classic: bool = False
 
     @property
     def integer(self) -> bool:
         """Whether the layers' matrices are rounded to integers."""
         return self.dtype in LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What one level of an int8 activation is worth.
+
+    Attributes:
+        input: Of the matrix's input, one number for all its dimensions.
+        products: Of each product, float32 [out].
+    """
+
+    input: float
+    products: Array
 
 
 def quantize_matrix(key: str, weight: Array, dtype: Dtype, block: int = 0) -> Quantized:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from models.architecture import Checkpoint
 from models.graph import Array
 
-Observe = Callable[[str, Array], None]
-"""Is shown each matrix's name and its input [T, in] before the product."""
+Observe = Callable[[str, Array, Array], None]
+"""Is shown each matrix's name, its input [T, in] and their product [T, out], which has no bias yet."""
 
 
 class Reference:
@@ -77,9 +77,9 @@ class Reference:
         return self._linear(y, "head" if "head" in self._weights else "embedding")
 
     def _linear(self, x: Array, name: str) -> Array:
-        if self._observe is not None:
-            self._observe(name, x)
         y: Array = x @ self._weights[name].T
+        if self._observe is not None:
+            self._observe(name, x, y)
         return y + self._weights[f"{name}.bias"] if f"{name}.bias" in self._weights else y
 
     def _norm(self, x: Array, name: str) -> Array:
@@ -127,3 +127,23 @@ class Reference:
             mix = self._weights["down_mix"]  # [block, block]
             hidden = (hidden.reshape(-1, len(mix)) @ mix.T).reshape(hidden.shape)
         return self._linear(hidden, f"{n}.down")
+
+
+def pass_through(
+    checkpoint: Checkpoint, sequences: Sequence[Sequence[int]], observe: Observe
+) -> Iterator[int]:
+    """Send sequences through the layers, all of them through one before the next; yields each layer's number.
+
+    Args:
+        checkpoint: What is computed.
+        sequences: Token ids.
+        observe: Sees every matrix of the layers at work.
+    """
+    references = [Reference(checkpoint, observe) for _ in sequences]
+    places = [np.arange(len(tokens)) for tokens in sequences]
+    states = [r.embed(ids, at) for r, ids, at in zip(references, sequences, places, strict=True)]
+    for n in range(checkpoint.architecture.layers):
+        states = [r.layer(n, x, at) for r, x, at in zip(references, states, places, strict=True)]
+        for reference in references:
+            reference.reset()
+        yield n

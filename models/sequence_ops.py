@@ -1,4 +1,4 @@
-"""Operators on integer sequences `[n]` and on strings, as functions from tensors to tensors."""
+"""Operators on sequences `[n]` and on strings, as functions from tensors to tensors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def not_equal(a: Tensor, b: Tensor | int) -> Tensor:
     return a.graph.binary(Op.NOT_EQUAL, Options.NotEqualOptions, schema.NotEqualOptionsT(), a, b, "bool")
 
 
-def less(a: Tensor, b: Tensor | int) -> Tensor:
+def less(a: Tensor, b: Tensor | float) -> Tensor:
     """Where a < b, bool."""
     return a.graph.binary(Op.LESS, Options.LessOptions, schema.LessOptionsT(), a, b, "bool")
 
@@ -44,19 +44,13 @@ def either(a: Tensor, b: Tensor) -> Tensor:
     return a.graph.binary(Op.LOGICAL_OR, Options.LogicalOrOptions, schema.LogicalOrOptionsT(), a, b)
 
 
-def minimum(a: Tensor, b: Tensor | int) -> Tensor:
+def minimum(a: Tensor, b: Tensor | float) -> Tensor:
     """The smaller one, element by element."""
     options = schema.MaximumMinimumOptionsT()
     return a.graph.binary(Op.MINIMUM, Options.MaximumMinimumOptions, options, a, b)
 
 
-def maximum(a: Tensor, b: Tensor | int) -> Tensor:
-    """The larger one, element by element."""
-    options = schema.MaximumMinimumOptionsT()
-    return a.graph.binary(Op.MAXIMUM, Options.MaximumMinimumOptions, options, a, b)
-
-
-def floor_mod(a: Tensor, b: Tensor | int) -> Tensor:
+def floor_mod(a: Tensor, b: Tensor | float) -> Tensor:
     """Remainder with the divisor's sign."""
     return a.graph.binary(Op.FLOOR_MOD, Options.FloorModOptions, schema.FloorModOptionsT(), a, b)
 

@@ -1,4 +1,4 @@
-"""`serving_default`: a whole greedy generation in one call, text in and text out, as the codelab's file.
+"""`serving_default`: a whole generation in one call, text in and text out, as the codelab's file.
 
 Prompt and completion come back together. The newest tokens of the prompt are prefilled in one pass of fixed
 width; a WHILE then decodes one token a round, with the caches as part of its state.
@@ -14,11 +14,18 @@ import numpy as np
 from models import ops, sequence_ops
 from models.decoder import LANES, MASKED, Decoder
 from models.graph import Graph, Model, Tensor
+from models.sampling import Sampler, sample
 from models.tokenizer import detokenize, tokenize
 from models.vocabulary import Vocabulary
 
 JOINED = 128
 """Width of the final join: room for (JOINED - 1) * JOINED bytes of prompt and tokens of completion."""
+
+
+STATE = ("count", "position", "token", "written", "keys", "values", "random")
+"""Of the loop: int32 [1] three times, the tokens [N], caches [L, KV, S, HD]; the last only where it draws."""
+
+GREEDY = Sampler()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,14 @@ class Generation:
         tokens: Most tokens generated; window + tokens is a multiple of LANES.
         start_id: Stands for an empty prompt.
         end_ids: Tokens that end the text.
+        sampler: Chooses each token.
     """
 
     window: int
     tokens: int
     start_id: int
     end_ids: tuple[int, ...]
+    sampler: Sampler = GREEDY
 
 
 def write_serving(model: Model, decoder: Decoder, vocabulary: Vocabulary, generation: Generation) -> None:
@@ -45,8 +54,8 @@ def write_serving(model: Model, decoder: Decoder, vocabulary: Vocabulary, genera
     ids = tokenize(g, vocabulary, prompt)  # [n]
     tokens, kept = _window(ids, generation)
     state = _prefill(g, decoder, tokens, kept, generation)
-    condition, body = _condition(model, state, generation), _body(model, decoder, state)
-    count, _, _, written, _, _ = ops.while_loop(condition, body, state)
+    condition, body = _condition(model, state, generation), _body(model, decoder, state, generation)
+    count, _, _, written, *_ = ops.while_loop(condition, body, state)
     completion = ops.gather(written, ops.arange(count))  # [count]
     g.output("output_0", detokenize(g, vocabulary, completion, after=prompt, width=JOINED))
     model.signature(g)
@@ -57,7 +66,7 @@ def _window(ids: Tensor, generation: Generation) -> tuple[Tensor, Tensor]:
     g = ids.graph
     every = ops.concat([g.constant([generation.start_id], "int32"), ids], 0)  # [1 + n]
     n = ops.shape(ids)  # [1]
-    kept = sequence_ops.minimum(sequence_ops.maximum(n, 1), generation.window)
+    kept = sequence_ops.minimum(ops.maximum(n, 1), generation.window)
     places = g.constant(np.arange(generation.window, dtype=np.int32))
     return ops.gather(every, sequence_ops.minimum(places + (n + 1 - kept), n)), kept
 
@@ -65,7 +74,7 @@ def _window(ids: Tensor, generation: Generation) -> tuple[Tensor, Tensor]:
 def _prefill(
     g: Graph, decoder: Decoder, tokens: Tensor, kept: Tensor, generation: Generation
 ) -> tuple[Tensor, ...]:
-    """The loop's first state: count [1], position [1], token [1], written [N], caches [L, KV, S, HD]."""
+    """The loop's first state, as STATE names it."""
     a, W, N = decoder.arch, generation.window, generation.tokens
     padding = LANES - W % LANES
     order = np.arange(LANES + W + padding) - LANES
@@ -85,12 +94,21 @@ def _prefill(
     by_head = [ops.transpose(new, [0, 2, 1, 3]) for new in (outcome.keys, outcome.values)]
     caches = [ops.concat([new, room], 2) for new in by_head]
     written = g.constant(np.zeros(N, np.int32))
-    return (g.constant([0], "int32"), kept, ops.argmax(outcome.logits), written, *caches)
+    sampler = generation.sampler
+    token, random = _choose(outcome.logits, [g.constant(sampler.start)] if sampler.random else [], sampler)
+    return (g.constant([0], "int32"), kept, token, written, *caches, *random)
+
+
+def _choose(logits: Tensor, random: Sequence[Tensor], sampler: Sampler) -> tuple[Tensor, list[Tensor]]:
+    """A token [1] out of logits [1, V]; the random numbers' state goes through, if there is one."""
+    if not sampler.random:
+        return ops.argmax(logits), []
+    token, state = sample(sampler, logits, *random)
+    return token, [state]
 
 
 def _inputs(g: Graph, state: Sequence[Tensor]) -> list[Tensor]:
-    names = ("count", "position", "token", "written", "keys", "values")
-    return [g.input(name, t.shape, t.dtype) for name, t in zip(names, state, strict=True)]
+    return [g.input(name, t.shape, t.dtype) for name, t in zip(STATE, state, strict=False)]
 
 
 def _condition(model: Model, state: Sequence[Tensor], generation: Generation) -> Graph:
@@ -104,10 +122,10 @@ def _condition(model: Model, state: Sequence[Tensor], generation: Generation) ->
     return g
 
 
-def _body(model: Model, decoder: Decoder, state: Sequence[Tensor]) -> Graph:
+def _body(model: Model, decoder: Decoder, state: Sequence[Tensor], generation: Generation) -> Graph:
     """Write the token down, feed it, choose the next."""
     a, g = decoder.arch, model.subgraph("serving_body")
-    count, position, token, written, keys, values = _inputs(g, state)
+    count, position, token, written, keys, values, *random = _inputs(g, state)
     S = keys.shape[2]
     places = g.constant(np.arange(S, dtype=np.int32))
     unseen = ops.cast(sequence_ops.less(position - 1, places), "float32") * MASKED  # [S]
@@ -116,17 +134,16 @@ def _body(model: Model, decoder: Decoder, state: Sequence[Tensor]) -> Graph:
     shape = [a.layers, a.kv_heads, 1, a.head_size]
     zero = g.constant([0], "int32")
     at = ops.concat([zero, zero, position, zero], 0)
+    chosen, random = _choose(outcome.logits, random, generation.sampler)
     outputs = (
         count + 1,
         position + 1,
-        ops.argmax(outcome.logits),
+        chosen,
         ops.dynamic_update_slice(written, token, count),
         ops.dynamic_update_slice(keys, ops.reshape(outcome.keys, shape), at),
         ops.dynamic_update_slice(values, ops.reshape(outcome.values, shape), at),
     )
-    for name, tensor in zip(
-        ("count", "position", "token", "written", "keys", "values"), outputs, strict=True
-    ):
+    for name, tensor in zip(STATE, (*outputs, *random), strict=False):
         g.output(name, tensor)
     return g
 

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from hypothesis import settings
 
-from models.build import Quantization, Target
+from models.options import Quantization, Target
 from models.vocabulary import Vocabulary
 from tests.tiny import Family, TinyModel, build_tiny, tiny_checkpoint
 

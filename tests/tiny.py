@@ -16,8 +16,9 @@ from app.engine.local import model_shape
 from app.engine.shape import ModelShape
 from app.manifest import Manifest
 from models.architecture import Architecture, Checkpoint
-from models.build import BuildOptions, build
+from models.build import build
 from models.graph import Array
+from models.options import BuildOptions
 from models.progress import Stages
 from models.quantize import Scheme, quantize_matrix
 from models.sources.gguf import GPT2_LAYER, LLAMA_LAYER

@@ -16,12 +16,14 @@ from app.manifest import read_manifest, verify_file
 from app.operators import list_operators
 from app.text import open_text_model
 from models import build as pipeline
-from models.build import SCHEMES, BuildOptions, build, write_model
+from models.build import build, write_model
 from models.errors import BuildError
 from models.graph import Model
+from models.options import SCHEMES, BuildOptions
 from models.parameters import scale_queries
 from models.progress import Stages
 from models.reference import Reference
+from models.sampling import Sampler
 from tests.tiny import (
     LLAMA,
     TOY_VOCABULARY,
@@ -88,10 +90,11 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "custom_ops": ("TFText>ByteSplitWithOffsets", "TFText>NgramsStringJoin"),
         "text_ops": {"ops.so": "ab" * 32},
         "quality": {},
+        "serving": {"window": 40, "max_tokens": 24, "temperature": 0, "top_k": 0, "top_p": 1, "seed": 0},
     }
     found = manifest.model_dump()
     assert {name: found[name] for name in expected} == expected
-    assert found.keys() - expected.keys() == {"signatures", "tools"}
+    assert found.keys() - expected.keys() == {"signatures", "tools", "weight_bytes"}
     assert set(manifest.signatures) == {
         "decode",
         "prefill",
@@ -176,6 +179,20 @@ def test_every_stage_is_shown(source: Path) -> None:
             {"serving_window": -64, "serving_tokens": 128},
             "serving_default: window and tokens must be at least 1",
         ),
+        (
+            {"serving_sampler": Sampler(0.001)},
+            "--serving-temperature 0.001: 0, or 0.01 to 2, is possible",
+        ),
+        ({"serving_sampler": Sampler(1.0, -1)}, "--serving-top-k -1: 0, for all, or more is possible"),
+        (
+            {"serving_sampler": Sampler(1.0, 0, 0.0)},
+            "--serving-top-p 0.0: more than 0 and at most 1 is possible",
+        ),
+        ({"serving_sampler": Sampler(1.0, seed=-1)}, "--serving-seed -1: 0 or more is possible"),
+        (
+            {"serving_sampler": Sampler(0.0, 5)},
+            "serving_default: top-k and top-p need a --serving-temperature above 0",
+        ),
         ({"serving_tokens": 25}, "serving_default: window and tokens together must be a multiple of 64"),
         (
             {"serving_window": 150, "serving_tokens": 42},
@@ -184,7 +201,7 @@ def test_every_stage_is_shown(source: Path) -> None:
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_line(
-    source: Path, change: dict[str, int], reason: str
+    source: Path, change: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(BuildError) as caught:
         build(options(source, **change), stages())

@@ -13,10 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 from app.engine.runner import decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import LANES, ModelShape
 from models.architecture import Architecture, Checkpoint
-from models.build import SCHEMES, Quantization
 from models.decoder import Decoder
 from models.graph import Array, Model
 from models.layers import Layers
+from models.options import SCHEMES, Quantization
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
 from models.reference import Reference

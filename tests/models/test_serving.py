@@ -12,7 +12,9 @@ from ai_edge_litert.interpreter import InterpreterWithCustomOps
 from app.engine.local import complete_greedily
 from app.manifest import SignatureSpec, TensorSpec
 from app.text import TextModel, open_text_model, text_op_registerers
+from models.architecture import Checkpoint
 from models.reference import Reference
+from models.sampling import FACTORS, MODULI, Sampler
 from tests.conftest import Runtime
 from tests.tiny import TinyModel, build_tiny, tiny_checkpoint
 
@@ -73,6 +75,44 @@ def test_one_call_leaves_nothing_behind_for_the_next(served: Served) -> None:
     first = served.text.complete(PROMPTS[0])
     served.text.complete(PROMPTS[2])
     assert served.text.complete(PROMPTS[0]) == first
+
+
+@pytest.mark.parametrize(
+    "sampler", [Sampler(0.8, seed=1), Sampler(1.2, top_k=40, top_p=0.9, seed=2)], ids=str
+)
+def test_a_baked_sampler_draws_from_the_models_distribution(
+    smollm2_vocabulary: Any, text_ops: Path, tmp_path: Path, runtime: Runtime, sampler: Sampler
+) -> None:
+    """The same uniform numbers, drawn by hand from the reference's logits, choose the same tokens."""
+    checkpoint = tiny_checkpoint("llama", smollm2_vocabulary)
+    model = build_tiny(tmp_path, checkpoint, text_ops, target=runtime, serving_sampler=sampler)
+    served, greedy = Served(model, text_ops, runtime), Reference(checkpoint)
+    prompt = PROMPTS[0]
+    ids = by_hand(checkpoint, served.text.tokenize(prompt), sampler)
+    assert ids != greedy.greedy(served.text.tokenize(prompt), TOKENS, checkpoint.end_ids)
+    found = served.text.complete(prompt)
+    assert found == served.shown(prompt, ids)
+    assert served.text.complete(prompt) == found
+    assert model.manifest.serving["temperature"] == sampler.temperature
+
+
+def by_hand(checkpoint: Checkpoint, prompt: Sequence[int], sampler: Sampler) -> list[int]:
+    reference, state, found = Reference(checkpoint), sampler.start, list[int]()
+    logits = reference.extend(prompt)[-1]
+    while len(found) < TOKENS:
+        weights = np.exp((logits - logits.max()) / sampler.temperature)
+        order = np.argsort(-weights) if sampler.top_k else np.arange(len(weights))
+        weights = weights[order][: sampler.top_k or None]
+        below = np.cumsum(weights / weights.sum())
+        below = below[: 1 + np.searchsorted(below, sampler.top_p)] if sampler.top_p < 1 else below
+        state = (state * FACTORS) % MODULI
+        uniform = (state / MODULI).sum() % 1
+        token = int(order[np.searchsorted(below, uniform * below[-1], side="right")])
+        if token in checkpoint.end_ids:
+            break
+        found.append(token)
+        logits = reference.extend([token])[-1]
+    return found
 
 
 def test_an_int8_file_generates_much_the_same_tokens_as_the_engine(
