@@ -21,7 +21,7 @@ from models.graph import Array
 from models.options import BuildOptions
 from models.progress import Stages
 from models.quantize import Scheme, quantize_matrix
-from models.sources.gguf import GPT2_LAYER, LLAMA_LAYER
+from models.sources.gguf_weights import GPT2_LAYER, LLAMA_LAYER
 from models.vocabulary import Vocabulary, byte_letters
 
 Family = Literal["llama", "gpt2"]

@@ -7,7 +7,6 @@ in the order of their creation) and the tokenizer's files under `assets/tokenize
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 from models.architecture import Architecture, Checkpoint
 from models.errors import SourceError
 from models.graph import Array
-from models.sources.hugging_face import read_json
+from models.sources.fields import Fields, read_json
+from models.sources.shapes import check_shapes
 from models.vocabulary import Vocabulary
 
 END = "<|endoftext|>"
@@ -47,16 +47,18 @@ def read_preset(folder: Path) -> Checkpoint:
         SourceError: A file is missing or damaged, or the model is no GPT-2.
     """
     config = read_json(folder / "config.json")
-    if config.get("class_name") != "GPT2Backbone":
-        raise SourceError(f"{folder}: holds a {config.get('class_name')}; GPT2Backbone is supported")
-    arch = _architecture(folder, config.get("config", {}))
+    if config.get("class_name", None) != "GPT2Backbone":
+        raise SourceError(f"{folder}: holds a {config.get('class_name', None)}; GPT2Backbone is supported")
+    arch = _architecture(Fields(config.path, config.object("config")))
     vocabulary, special = _vocabulary(folder / "assets" / "tokenizer", arch.vocabulary)
+    weights = _weights(folder / "model.weights.h5", arch)
+    check_shapes(folder, arch, weights)
     return Checkpoint(
         name=folder.resolve().name.lower(),
         source=f"{folder.resolve().name} (KerasHub preset)",
         licence="unknown",
         architecture=arch,
-        weights=_weights(folder / "model.weights.h5", arch),
+        weights=weights,
         vocabulary=vocabulary,
         end_ids=tuple(special.values()),
         chat_template=None,
@@ -85,25 +87,18 @@ def fetch_preset(name: str) -> Checkpoint:
         return read_preset(folder)
 
 
-def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
-    def number(name: str) -> int:
-        if not isinstance(config.get(name), int):
-            raise SourceError(
-                f"{folder / 'config.json'}: {name} is {config.get(name)!r}, expected an integer"
-            )
-        return int(config[name])
-
-    width, heads = number("hidden_dim"), number("num_heads")
+def _architecture(config: Fields) -> Architecture:
+    heads = config.count("num_heads")
     return Architecture(
         family="gpt2",
-        layers=number("num_layers"),
-        width=width,
+        layers=config.count("num_layers"),
+        width=config.count("hidden_dim"),
         heads=heads,
         kv_heads=heads,
-        head_size=width // heads,
-        hidden=number("intermediate_dim"),
-        vocabulary=number("vocabulary_size"),
-        context_length=number("max_sequence_length"),
+        head_size=config.head_size("hidden_dim", "num_heads"),
+        hidden=config.count("intermediate_dim"),
+        vocabulary=config.count("vocabulary_size"),
+        context_length=config.count("max_sequence_length"),
         norm="layer",
         norm_epsilon=EPSILON,
         positions="learned",
@@ -113,8 +108,8 @@ def _architecture(folder: Path, config: Mapping[str, Any]) -> Architecture:
 
 
 def _vocabulary(folder: Path, size: int) -> tuple[Vocabulary, dict[str, int]]:
-    ids: dict[str, int] = read_json(folder / "vocabulary.json")
-    if sorted(ids.values()) != list(range(size)):
+    ids = read_json(folder / "vocabulary.json").values
+    if not all(isinstance(i, int) for i in ids.values()) or sorted(ids.values()) != list(range(size)):
         raise SourceError(f"{folder / 'vocabulary.json'}: its ids are not 0 to {size - 1}")
     special = {END: ids[END]} if END in ids else {}
     try:

@@ -141,7 +141,46 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
     [
         ({"llama.expert_count": 8}, "uses mixture of experts, which is not supported"),
         ({"llama.attention.sliding_window": 4096}, "uses sliding window attention, which is not supported"),
-        ({"llama.rope.scaling.type": "yarn"}, "uses scaled rotary positions, which is not supported"),
+        (
+            {"llama.rope.scaling.type": "yarn"},
+            r"uses scaled rotary positions \(yarn\), which",
+        ),
+        ({"llama.rope.scaling.type": "new"}, r"uses scaled rotary positions \(new\), which is not supported"),
+        ({"llama.rope.scale_linear": 2.0}, "uses scaled rotary positions"),
+        ({"llama.attention.value_length": 8}, "uses values of another width than keys"),
+        ({"llama.attention.clamp_kqv": 8.0}, "uses clamped queries, keys and values"),
+        ({"llama.attention.max_alibi_bias": 8.0}, "uses linear attention biases"),
+        ({"llama.attention.head_count": REMOVED}, "the field llama.attention.head_count is missing"),
+        ({"llama.attention.head_count": 0}, "llama.attention.head_count is 0, expected a positive integer"),
+        ({"llama.attention.head_count": "4"}, "llama.attention.head_count is '4', expected a positive"),
+        (
+            {"llama.attention.head_count": [4, 2]},
+            r"llama.attention.head_count is \[4, 2\], expected a",
+        ),
+        (
+            {"llama.attention.head_count": 3},
+            "llama.embedding_length 64 does not divide by llama.attention.head_count 3",
+        ),
+        ({"llama.attention.head_count": 8}, r"the weight 0.k has shape \(32, 64\), expected \(16, 64\)"),
+        ({"llama.attention.head_count_kv": 0}, "llama.attention.head_count_kv is 0, expected a positive"),
+        ({"llama.attention.head_count_kv": 4}, r"the weight 0.k has shape \(32, 64\), expected \(64, 64\)"),
+        ({"llama.attention.key_length": 0}, "llama.attention.key_length is 0, expected a positive integer"),
+        ({"llama.embedding_length": 32}, r"the weight embedding has shape \(261, 64\), expected \(261, 32\)"),
+        ({"llama.feed_forward_length": 64}, r"the weight 0.gate has shape \(128, 64\), expected \(64, 64\)"),
+        ({"llama.context_length": REMOVED}, "the field llama.context_length is missing"),
+        ({"llama.context_length": 0}, "llama.context_length is 0, expected a positive integer"),
+        (
+            {"llama.attention.layer_norm_rms_epsilon": "small"},
+            "llama.attention.layer_norm_rms_epsilon is 'small'",
+        ),
+        ({"llama.rope.freq_base": float("nan")}, "llama.rope.freq_base is nan, expected a number"),
+        ({"tokenizer.ggml.model": REMOVED}, "the field tokenizer.ggml.model is missing"),
+        ({"tokenizer.ggml.model": "bert"}, "tokenizer bert/smollm; byte-level BPE"),
+        ({"tokenizer.ggml.model": "t5"}, "tokenizer t5/smollm; byte-level BPE"),
+        ({"tokenizer.ggml.pre": "llama-bpe"}, "tokenizer gpt2/llama-bpe; byte-level BPE"),
+        ({"tokenizer.ggml.tokens": ["a"]}, "tokenizer: 261 types of 1 tokens"),
+        ({"tokenizer.ggml.token_type": [1]}, "tokenizer: 1 types of 261 tokens"),
+        ({"tokenizer.ggml.eos_token_id": 999}, "token 999 ends a text; there are 261"),
         ({"llama.rope.dimension_count": 8}, "uses partly rotated heads, which is not supported"),
         ({"tokenizer.ggml.model": "llama"}, "tokenizer llama/smollm; byte-level BPE with smollm, gpt-2"),
         ({"tokenizer.ggml.pre": "qwen2"}, "tokenizer gpt2/qwen2; byte-level BPE with smollm, gpt-2"),
@@ -207,6 +246,24 @@ def test_a_file_that_was_cut_short_is_refused(checkpoint: Checkpoint, write: Wri
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(SourceError, match=f"^{path}: not a GGUF file: "):
         read_gguf(path)
+
+
+def test_flipped_bytes_are_refused_or_harmless(checkpoint: Checkpoint, write: Write) -> None:
+    """Whatever is flipped in the description ends in one error that names the file, or in a checkpoint."""
+    path = write(checkpoint)
+    content, rng = path.read_bytes(), np.random.Generator(np.random.PCG64(1))
+    end = content.index(b"blk.0") + 500
+    refused = list[str]()
+    for _ in range(300):
+        changed = bytearray(content)
+        changed[int(rng.integers(end))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        try:
+            read_gguf(path)
+        except SourceError as error:
+            refused.append(str(error))
+    assert len(refused) > 30
+    assert all(reason.startswith(f"{path}: ") for reason in refused)
 
 
 def test_text_that_is_no_text_is_refused(llama: Checkpoint, write: Write) -> None:

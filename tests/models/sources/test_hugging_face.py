@@ -15,7 +15,7 @@ from models.architecture import Checkpoint
 from models.errors import SourceError
 from models.graph import Array
 from models.sources import read_checkpoint
-from models.sources.hugging_face import GPT2, LLAMA
+from models.sources.hugging_face_weights import GPT2, LLAMA
 from models.vocabulary import byte_letters
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
@@ -180,12 +180,27 @@ def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: 
         ({"sliding_window": 128}, "uses sliding window attention"),
         ({"use_sliding_window": True}, "uses sliding window attention"),
         ({"num_local_experts": 8}, "uses mixture of experts"),
-        ({"rope_scaling": {"rope_type": "yarn"}}, "uses scaled rotary positions"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, "uses scaled rotary positions"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, r"uses scaled rotary positions \(yarn\)"),
+        ({"rope_scaling": {"type": "new"}}, r"uses scaled rotary positions \(new\)"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, r"uses scaled rotary positions \(llama3\)"),
+        ({"rope_scaling": "yarn"}, "rope_scaling is 'yarn', expected an object"),
+        ({"num_experts": 4}, "uses mixture of experts"),
+        ({"num_attention_heads": None}, "the field num_attention_heads is missing"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0, expected a positive integer"),
+        ({"num_attention_heads": 3}, "hidden_size 64 does not divide by num_attention_heads 3"),
+        ({"num_attention_heads": 8}, r"the weight 0.k has shape \(32, 64\), expected \(16, 64\)"),
+        ({"num_key_value_heads": "2"}, "num_key_value_heads is '2', expected a positive integer"),
+        ({"head_dim": True}, "head_dim is True, expected a positive integer"),
+        ({"max_position_embeddings": None}, "the field max_position_embeddings is missing"),
+        ({"intermediate_size": 64}, r"the weight 0.gate has shape \(128, 64\), expected \(64, 64\)"),
+        ({"vocab_size": 300}, r"the weight embedding has shape \(261, 64\), expected \(300, 64\)"),
+        ({"rms_norm_eps": "small"}, "rms_norm_eps is 'small', expected a number"),
+        ({"eos_token_id": 999}, "eos_token_id is 999, expected token ids"),
+        ({"eos_token_id": ["</s>"]}, r"eos_token_id is \['</s>'\], expected token ids"),
         ({"partial_rotary_factor": 0.5}, "uses partly rotated heads"),
         ({"hidden_act": "relu"}, "uses the activation relu"),
         ({"quantization_config": {}}, "uses quantized weights"),
-        ({"hidden_size": None}, "hidden_size is None, expected an integer"),
+        ({"hidden_size": None}, "the field hidden_size is missing"),
         ({"tie_word_embeddings": False}, "the tensor lm_head.weight is missing"),
         ({"num_hidden_layers": 3}, r"the tensor layers\.2\.input_layernorm\.weight is missing"),
     ],
@@ -204,6 +219,9 @@ def test_what_cannot_be_expressed_is_named(
         ({"scale_attn_by_inverse_layer_idx": True}, "uses attention scaled by the layer's number"),
         ({"scale_attn_weights": False}, "uses attention without scale"),
         ({"add_cross_attention": True}, "uses cross attention"),
+        ({"n_head": 0}, "n_head is 0, expected a positive integer"),
+        ({"n_head": 5}, "n_embd 64 does not divide by n_head 5"),
+        ({"n_positions": 256}, r"the weight positions has shape \(512, 64\), expected \(256, 64\)"),
     ],
 )
 def test_variants_of_gpt2_are_named(write: Write, changes: dict[str, Any], reason: str) -> None:
@@ -225,6 +243,15 @@ def test_a_tensor_without_a_use_is_named(llama: Checkpoint, write: Write) -> Non
         ({"normalizer": {"type": "NFC"}}, "uses the normalizer NFC"),
         ({"pre_tokenizer": {"type": "Metaspace"}}, "pre-tokenizer Metaspace"),
         ({"pre_tokenizer": {"type": "ByteLevel", "use_regex": False}}, "pre-tokenizer ByteLevel"),
+        ({"model": {"type": "WordPiece"}}, "tokenizer WordPiece; byte-level BPE is supported"),
+        ({"model": None}, "tokenizer None; byte-level BPE is supported"),
+        ({"model": {"type": "BPE", "vocab": {}, "merges": [["a"]]}}, "a merge is no pair of texts"),
+        ({"model": {"type": "BPE", "vocab": {}, "merges": 3}}, "merges is 3, expected a list"),
+        ({"model": {"type": "BPE", "vocab": {"a": 999}, "merges": []}}, "token 999 is outside the embedding"),
+        ({"model": {"type": "BPE", "vocab": {"a": "b"}, "merges": []}}, "token b is outside the embedding"),
+        ({"model": {"type": "BPE", "vocab": {}}}, "the field merges is missing"),
+        ({"added_tokens": {"a": 1}}, "added_tokens is no list of objects"),
+        ({"added_tokens": [{"id": 1}]}, "the field content is missing"),
     ],
 )
 def test_another_tokenizer_is_named(

@@ -94,7 +94,9 @@ def test_a_preset_is_read_as_it_was_written(preset: Path, checkpoint: Checkpoint
     ("changes", "reason"),
     [
         ({"class_name": "BloomBackbone"}, "holds a BloomBackbone; GPT2Backbone is supported"),
-        ({"config": {}}, "hidden_dim is None, expected an integer"),
+        ({"class_name": None}, "holds a None; GPT2Backbone is supported"),
+        ({"config": {}}, "the field num_heads is missing"),
+        ({"config": 3}, "config is 3, expected an object"),
     ],
 )
 def test_another_model_is_named(

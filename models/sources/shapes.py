@@ -1,0 +1,42 @@
+"""Whether a checkpoint's weights have the shapes that its description promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from models.architecture import Architecture
+from models.errors import SourceError
+from models.graph import Array
+
+
+def check_shapes(path: Path, arch: Architecture, weights: Mapping[str, Array]) -> None:
+    """Compare every weight, by our names, with the architecture.
+
+    Raises:
+        SourceError: One has another shape.
+    """
+    for name, weight in weights.items():
+        expected = _shape(arch, name)
+        if weight.shape != expected:
+            raise SourceError(f"{path}: the weight {name} has shape {weight.shape}, expected {expected}")
+
+
+def _shape(arch: Architecture, name: str) -> tuple[int, ...]:
+    """Of a weight or a bias, `N.part` or `part`."""
+    part = name.removesuffix(".bias").split(".")[-1]
+    query, key = arch.heads * arch.head_size, arch.kv_heads * arch.head_size
+    shapes = {
+        "embedding": (arch.vocabulary, arch.width),
+        "head": (arch.vocabulary, arch.width),
+        "positions": (arch.context_length, arch.width),
+        "q": (query, arch.width),
+        "k": (key, arch.width),
+        "v": (key, arch.width),
+        "o": (arch.width, query),
+        "gate": (arch.hidden, arch.width),
+        "up": (arch.hidden, arch.width),
+        "down": (arch.width, arch.hidden),
+    }
+    shape = shapes.get(part, (arch.width,))  # the others are norms
+    return shape[:1] if name.endswith(".bias") else shape
