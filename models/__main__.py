@@ -15,6 +15,7 @@ from app.errors import ModelRefusedError
 from models.build import assess, build
 from models.compare import draw, measured, quality_table
 from models.errors import BuildError
+from models.matrix import fill, matrix_table
 from models.options import BuildOptions, Quantization, Target
 from models.progress import Stages
 from models.sampling import Sampler
@@ -84,6 +85,20 @@ def compare_command(
     console.print(quality_table(manifests))
     if plot is not None:
         draw(manifests, plot)
+
+
+@app.command("matrix")
+def matrix_command(
+    folder: Annotated[Path, typer.Argument(help="Gets the files; those that are there are measured anew.")],
+    sources: Annotated[list[Path] | None, typer.Option("--source", help="A further checkpoint.")] = None,
+    tokens: Annotated[int, typer.Option(help="Tokens of the text that each file is measured on.")] = 512,
+) -> None:
+    """Build and measure every number format for every runtime, from the default weights and further ones."""
+    cells = []
+    for cell in fill([None, *(sources or [])], folder, tokens):
+        cells.append(cell)
+        console.print(f"{cell.source}, {cell.quantize}, {cell.target}: {cell.reason or 'measured'}")
+    Console(width=140).print(matrix_table(cells))
 
 
 @app.command("verify")

