@@ -62,7 +62,9 @@ class Manifest(BaseModel):
     custom_ops: tuple[str, ...]
     text_ops: dict[str, str] = Field(description="sha256 of the shared objects with the custom ops, by name")
     tools: dict[str, str] = Field(description="Versions of what built the file")
-    quality: dict[str, float | str | None] = Field(default_factory=dict)
+    quality: dict[str, float | str | None] = Field(
+        default_factory=dict, description="Beside the float32 reference; empty where it was not measured"
+    )
 
 
 def read_manifest(model: Path) -> Manifest:

@@ -105,7 +105,7 @@ def matrix_command(
 def verify_command(
     model: Annotated[Path, typer.Argument(help="The model file.")] = DEFAULT,
     source: Source = None,
-    texts: Annotated[int, typer.Option(help="Texts whose token ids are compared, at least.")] = 2000,
+    texts: Annotated[int, typer.Option(help="Texts whose token ids are compared.")] = 2000,
 ) -> None:
     """Compare token ids with the `tokenizers` package and greedy text with a float32 reference."""
     with Stages(planned=3, console=console) as stages:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from models.vocabulary import Vocabulary, byte_letters
@@ -16,8 +18,14 @@ def make_oracle(vocabulary: Vocabulary) -> Tokenizer:
 
     ids = {spell(raw): i for i, raw in enumerate(vocabulary.tokens)}
     oracle = Tokenizer(models.BPE(ids, [(spell(a), spell(b)) for a, b in vocabulary.merges]))
-    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    oracle.pre_tokenizer = pre_tokenizers.Sequence([digits, level]) if vocabulary.digits else level
+    oracle.pre_tokenizer = make_pre_tokenizer(digits=vocabulary.digits)
     oracle.decoder = decoders.ByteLevel()
     return oracle
+
+
+def make_pre_tokenizer(*, digits: bool) -> Any:
+    """GPT-2's, behind a splitter of digits if wanted."""
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if not digits:
+        return level
+    return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), level])

@@ -19,7 +19,7 @@ from app.manifest import Manifest, read_manifest, verify_file
 from app.operators import list_operators
 from app.text import TextModel, open_text_model
 from models.oracle import make_oracle
-from models.verify import sample_texts
+from models.samples import sample_texts
 from models.vocabulary import Vocabulary
 from tests.conftest import ARTIFACTS
 

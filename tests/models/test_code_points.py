@@ -5,7 +5,7 @@ import pytest
 from tokenizers.pre_tokenizers import Digits
 
 from models.code_points import Kind, character_kinds, kind_trie
-from tests.models.oracle import pre_tokenizer
+from models.oracle import make_pre_tokenizer
 
 POINTS = np.array([*range(0xD800), *range(0xE000, 0x110000)])  # all but surrogates, which no text has
 
@@ -17,7 +17,7 @@ def every(*kinds: Kind, digits: bool = False) -> str:
 
 
 def pieces(text: str, *, digits: bool = False) -> int:
-    return len(pre_tokenizer(digits=digits).pre_tokenize_str(text))
+    return len(make_pre_tokenizer(digits=digits).pre_tokenize_str(text))
 
 
 @pytest.mark.parametrize(

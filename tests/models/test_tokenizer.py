@@ -16,10 +16,11 @@ from app.operators import list_operators
 from app.text import TextModel, open_text_model
 from models.graph import Array, Model, Tensor
 from models.merge_table import merge_table
+from models.oracle import make_oracle
+from models.samples import sample_texts
 from models.tokenizer import detokenize, tokenize, write_tokenizer
 from models.vocabulary import Vocabulary
 from tests.conftest import Runtime
-from tests.models.oracle import oracle, sample_texts
 
 Compile = Callable[..., Callable[..., Array]]
 
@@ -51,7 +52,7 @@ def file(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def reference(vocabulary: Vocabulary) -> Tokenizer:
-    return oracle(vocabulary)
+    return make_oracle(vocabulary)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from models import verify as verification
 from models.architecture import Checkpoint
 from models.oracle import make_oracle
 from models.progress import Stages
-from models.verify import CONTINUED, PROMPTS, Agreement, sample_texts, verify
+from models.samples import PROMPTS
+from models.verify import Agreement, verify
 from models.vocabulary import Vocabulary
 from tests.tiny import (
     TOY_VOCABULARY,
@@ -81,31 +82,3 @@ def test_tokens_count_up_to_the_first_difference(
     agreement = verify(toy.path, source(tmp_path, toy.checkpoint), 40, stages())
     assert (agreement.prompts, agreement.prompts_equal) == (4, 1)
     assert (agreement.tokens, agreement.tokens_equal) == (9, 2 + 2 + 0 + 2)
-
-
-@pytest.mark.parametrize("digits", [True, False])
-def test_the_oracle_spells_every_byte_and_takes_special_tokens_as_text(digits: bool) -> None:
-    vocabulary = Vocabulary(TOY_VOCABULARY.tokens, TOY_VOCABULARY.merges, TOY_VOCABULARY.specials, digits)
-    oracle = make_oracle(vocabulary)
-    for text in ("the 12 é\0 😀", "<|im_end|>"):
-        ids = oracle.encode(text).ids
-        assert b"".join(vocabulary.tokens[i] for i in ids) == text.encode()
-        assert vocabulary.specials.isdisjoint(ids)
-        assert oracle.decode(ids) == text
-
-
-def test_sample_texts_are_many_kinds_and_always_the_same() -> None:
-    texts = sample_texts(2000)
-    assert len(texts) == 2000
-    assert texts == sample_texts(2000)
-    assert texts != sample_texts(2000, seed=2)
-    assert set(PROMPTS) < set(texts)
-    everything = "".join(texts)
-    for character in "\0 \n\u3000é你م한😀\u200d0'":
-        assert character in everything
-    for text in texts:
-        text.encode()
-
-
-def test_twenty_prompts_are_continued_by_32_tokens() -> None:
-    assert (len(set(PROMPTS)), CONTINUED) == (20, 32)

@@ -8,8 +8,12 @@ import pytest
 
 from models.code_points import Kind
 from models.graph import Array
+from models.oracle import make_pre_tokenizer
+from models.samples import sample_texts
+from models.vocabulary import byte_letters
 from models.words import contraction_letters, number_words, opens_word
-from tests.models.oracle import LETTER_OF, pre_tokenizer, sample_texts
+
+LETTER_OF = {byte: letter for letter, byte in byte_letters().items()}
 
 Compile = Callable[..., Callable[..., Array]]
 
@@ -69,7 +73,7 @@ def test_words_where_digits_stand_alone(compiled: Compile, text: str, words: str
 @pytest.mark.parametrize("digits", [False, True])
 def test_words_are_the_oracles(compiled: Compile, digits: bool) -> None:
     split = compile_splitter(compiled, digits=digits)
-    reference = pre_tokenizer(digits=digits)
+    reference = make_pre_tokenizer(digits=digits)
     byte_of = {letter: byte for byte, letter in LETTER_OF.items()}
     for text in sample_texts(2000):
         words = [bytes(byte_of[letter] for letter in word) for word, _ in reference.pre_tokenize_str(text)]

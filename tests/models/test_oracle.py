@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from models.oracle import make_oracle
+from models.vocabulary import Vocabulary
+from tests.tiny import TOY_VOCABULARY
+
+
+@pytest.mark.parametrize("digits", [True, False])
+def test_the_oracle_spells_every_byte_and_takes_special_tokens_as_text(digits: bool) -> None:
+    vocabulary = Vocabulary(TOY_VOCABULARY.tokens, TOY_VOCABULARY.merges, TOY_VOCABULARY.specials, digits)
+    oracle = make_oracle(vocabulary)
+    for text in ("the 12 é\0 😀", "<|im_end|>"):
+        ids = oracle.encode(text).ids
+        assert b"".join(vocabulary.tokens[i] for i in ids) == text.encode()
+        assert vocabulary.specials.isdisjoint(ids)
+        assert oracle.decode(ids) == text
