@@ -98,7 +98,7 @@ def matrix_command(
     for cell in fill([None, *(sources or [])], folder, tokens):
         cells.append(cell)
         console.print(f"{cell.source}, {cell.quantize}, {cell.target}: {cell.reason or 'measured'}")
-    Console(width=140).print(matrix_table(cells))
+    console.print(matrix_table(cells))
 
 
 @app.command("verify")

@@ -17,7 +17,9 @@ QUALITY = Quality("quality.txt", 600, 12.6, 12.0, 0.9512, 3.25, 0.5, 2.25)
 
 @pytest.fixture
 def manifest(tiny_model: TinyModel) -> Manifest:
-    return tiny_model.manifest.model_copy(update={"quality": QUALITY.record, "bytes": 140_300_000})
+    return tiny_model.manifest.model_copy(
+        update={"quality": QUALITY.record, "bytes": 140_300_000, "weight_bytes": 140_000_000}
+    )
 
 
 def test_a_column_a_file(manifest: Manifest) -> None:
@@ -29,6 +31,7 @@ def test_a_column_a_file(manifest: Manifest) -> None:
     assert "other.tflite" in shown.getvalue()
     assert ["change", "+5.00 %", "+5.00 %"] in rows
     assert ["size", "140.3 MB", "140.3 MB"] in rows
+    assert ["size over the weights'", "1.002", "1.002"] in rows
     assert ["next-token agreement", "0.9512", "0.9512"] in rows
     assert ["decode", "2.25 ms a token", "2.25 ms a token"] in rows
 

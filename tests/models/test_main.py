@@ -12,6 +12,7 @@ from app.manifest import read_manifest
 from models import __main__ as command_line
 from models import build as pipeline
 from models.errors import DownloadError
+from models.matrix import Cell
 from models.verify import Agreement
 from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, tiny_checkpoint, write_gguf
 
@@ -70,6 +71,38 @@ def test_a_build_shows_its_stages_and_ends_with_what_was_built(run: Any, source:
     assert finished[-1].startswith("[100 %]")
     size = f"{manifest.bytes / 1e6:.1f} MB"
     assert lines[-1] == f"{output}: toy, none, {size}, sha256 {manifest.sha256}"
+
+
+def test_a_sampler_is_baked_and_the_measurement_left_out(run: Any, source: Path) -> None:
+    drawn = ("--serving-temperature", 0.8, "--serving-top-k", 40)
+    kept = ("--serving-top-p", 0.9, "--serving-seed", 7)
+    status, lines = build(run, source, "--quantize", "none", "--no-quality", *drawn, *kept)
+    assert status == 0
+    manifest = read_manifest(source.parent / "out" / "toy.tflite")
+    assert manifest.serving == {
+        "window": 40,
+        "max_tokens": 24,
+        "temperature": 0.8,
+        "top_k": 40,
+        "top_p": 0.9,
+        "seed": 7,
+    }
+    assert manifest.quality == {}
+    assert "quality: not measured" in lines
+
+
+def test_a_matrix_names_each_cell_and_ends_with_a_table(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fill(sources: list[Path | None], folder: Path, tokens: int) -> list[Cell]:
+        assert (sources, folder, tokens) == ([None, Path("a.gguf")], tmp_path, 64)
+        return [Cell("default", "int4", "litert", None, "int4: no")]
+
+    monkeypatch.setattr(command_line, "fill", fill)
+    status, lines = run("matrix", tmp_path, "--source", "a.gguf", "--tokens", 64)
+    assert status == 0
+    assert lines[0] == "default, int4, litert: int4: no"
+    assert "│ default │ int4" in lines[-2]
 
 
 def test_a_verification_shows_a_table(run: Any, source: Path) -> None:

@@ -171,3 +171,14 @@ def test_a_loop_runs_while_its_condition_holds(compiled: Compile, rounds: int) -
 )
 def test_the_shape_of_a_result_is_known_as_far_as_can_be(write: Any, shape: tuple[int, ...]) -> None:
     assert write(Model("test").subgraph("f").input("x", [-1, 3, 4])).shape == shape
+
+
+def test_the_largest_come_first_with_their_places(compiled: Compile) -> None:
+    def write(x: Tensor) -> Tensor:
+        values, places = ops.top_k(x, 3)
+        return ops.concat([values, ops.cast(places, "float32")], -1)
+
+    found = compiled(write, A)(A)
+    order = np.argsort(-A, axis=-1)[..., :3]
+    assert np.array_equal(found[..., 3:], order)
+    assert np.array_equal(found[..., :3], np.take_along_axis(A, order, -1))

@@ -8,7 +8,7 @@ import pytest
 
 from models.graph import Array, Model, Tensor
 from models.parameters import Parameters
-from models.quantize import Scheme
+from models.quantize import Dtype, Ranges, Scheme, quantize_matrix
 from tests.conftest import Runtime
 from tests.tiny import stored
 
@@ -103,3 +103,43 @@ def test_an_unknown_name_is_refused() -> None:
     graph = Model("test").subgraph("f")
     with pytest.raises(KeyError, match="c"):
         Parameters(WEIGHTS, Scheme("float32", "float32")).linear(graph, "a+c", graph.input("x", [1, 32]))
+
+
+def test_a_product_with_fixed_scales_is_that_of_rounded_numbers(compiled: Compile, runtime: Runtime) -> None:
+    """Input, weight and product are multiples of their levels; a kernel may round a half the other way."""
+    scheme = Scheme("int8", "int8", fixed=True, classic=runtime == "tflite-runtime")
+    weight = quantize_matrix("a", WEIGHTS["a"], "int8")
+    ranges = Ranges(4 / 127, np.linspace(0.2, 0.4, 8, dtype=np.float32))
+    parameters = Parameters(WEIGHTS, scheme, {"a": weight}, {"a": ranges})
+    found = compiled(lambda x: parameters.linear(x.graph, "a", x), X)(X)
+    x = np.clip(np.rint(X / ranges.input), -128, 127) * ranges.input
+    products = x @ (weight.values * weight.scales[:, None]).T
+    levels = np.clip(np.rint(products / ranges.products), -128, 127)
+    off = np.abs((found - WEIGHTS["a.bias"]) / ranges.products - levels)
+    assert off.max() < 1.01
+    assert (off > 0.5).mean() < 0.05
+
+
+def test_numbers_beyond_their_range_are_cut_off(compiled: Compile, runtime: Runtime) -> None:
+    scheme = Scheme("int8", "int8", fixed=True, classic=runtime == "tflite-runtime")
+    weight = quantize_matrix("a", WEIGHTS["a"], "int8")
+    ranges = Ranges(1.0, np.full(8, 0.01, np.float32))
+    plain = {"a": WEIGHTS["a"]}
+    parameters = Parameters(plain, scheme, {"a": weight}, {"a": ranges})
+    far = 1e6 * np.sign(X)
+    found = compiled(lambda x: parameters.linear(x.graph, "a", x), far)(far)
+    assert (np.abs(found) <= 1.28 + 1e-6).all()
+    assert np.abs(found).max() == pytest.approx(1.28, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bytes_"),
+    [("float32", 4 * 256), ("float16", 2 * 256), ("int8", 256 + 4 * 8), ("int4", 128 + 4 * 8)],
+)
+def test_bytes_are_counted_once_however_often_a_weight_is_read(dtype: Dtype, bytes_: int) -> None:
+    model = Model("test")
+    parameters = Parameters(WEIGHTS, Scheme(dtype, "int8"))
+    for name in ("f", "g"):
+        graph = model.subgraph(name)
+        parameters.linear(graph, "a", graph.input("x", [1, 32]))
+    assert parameters.bytes == bytes_ + 4 * 8  # and the bias
