@@ -35,7 +35,10 @@ def test_the_texts_differ() -> None:
         ("none", "tflite-runtime", 1.0),
         ("dynamic", "litert", 0.8),
         ("dynamic", "tflite-runtime", 0.8),
+        ("float16", "litert", 0.95),
+        ("float16", "tflite-runtime", 0.95),
         ("int4", "litert", 0.2),
+        ("int4", "tflite-runtime", 0.2),
     ],
 )
 def test_a_file_is_measured_beside_its_source(
