@@ -44,7 +44,7 @@ def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
         Settings(profanity_bias=-8),
         manifest=tiny_manifest(),
         engine=FakeEngine(),
-        tokenizer=ByteTokenizer(),
+        open_tokenizer=ByteTokenizer,
         guard=lambda: guards[-1],
     )
     service = app.state.service
