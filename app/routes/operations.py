@@ -39,19 +39,26 @@ async def readyz(request: Request) -> Ready:
 async def model(request: Request) -> ModelReport:
     """Identity of the model, what it may be asked for and what it does by default."""
     service = service_of(request)
-    manifest, settings = service.manifest, service.settings
+    manifest, settings, refused = service.manifest, service.settings, service.limits.refused
     runtime, version = service.engine.runtime
     identity = manifest.model_dump(include=set(ModelReport.model_fields) & set(type(manifest).model_fields))
     return ModelReport(
         **identity | {"default_window": service.limits.default_window},
+        kind=service.kind,
+        slots=service.engine.slots,
+        refused=list(refused),
         runtime=RuntimeReport(name=runtime, version=version),
         guard_version=service.completer.guard.version,
         chat=manifest.chat_template is not None,
         defaults={
-            "max_tokens": settings.default_max_tokens,
-            "temperature": settings.default_temperature,
-            "top_p": settings.default_top_p,
-            "repetition_penalty": settings.default_repetition_penalty,
+            name: value
+            for name, value in {
+                "max_tokens": settings.default_max_tokens,
+                "temperature": settings.default_temperature,
+                "top_p": settings.default_top_p,
+                "repetition_penalty": settings.default_repetition_penalty,
+            }.items()
+            if name not in refused
         },
         limits=LimitsReport(**asdict(service.limits)),
     )

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from app.manifest import SignatureSpec
+from app.model import Kind
 
 
 class Alive(BaseModel):
@@ -59,6 +60,9 @@ class ModelReport(BaseModel):
     vocabulary_size: int
     signatures: dict[str, SignatureSpec]
     custom_ops: list[str]
+    kind: Kind = Field(description="What kind of file it is: docs/models.md says what each can do")
+    slots: int = Field(description="Sequences decoded at the same time; requests queue for them")
+    refused: list[str] = Field(description="Fields of requests that this file cannot honour: 422")
     runtime: RuntimeReport
     guard_version: str
     chat: bool = Field(description="Whether /v1/chat/completions is answered")

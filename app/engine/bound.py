@@ -1,0 +1,168 @@
+"""Runs a decoder with caches of fixed length: one buffer is a cache's input and its output at once.
+
+The graph returns each cache with the new places filled in; bound so, it fills them in place, which is exact
+and twice as fast as two buffers in turn. One sequence lives in the caches, and what the next prompt shares
+with it stays.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.engine.config import EngineConfig
+from app.engine.foreign import StaticDecoder
+from app.engine.host_buffer import Array, host_buffers
+from app.engine.inner import inner_file
+from app.engine.memory import Floats, aligned, float_zeros
+from app.engine.messages import Generation
+from app.engine.packed import PackedWeights
+from app.engine.quiet import quiet, silence
+from app.engine.sampler import Sampler
+from app.engine.shape import MASKED, ModelShape
+from app.engine.single import Work, Writing
+
+FEW = 4
+"""So few prompt tokens are decoded one by one: cheaper than the shortest prefill, which is mostly padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A signature bound to the caches: arrays of its small inputs, and buffers over everything.
+
+    Attributes:
+        mask: [1, 1, T, C], 0 where a place is seen and MASKED elsewhere.
+    """
+
+    signature: str
+    tokens: Array
+    positions: Array
+    mask: Floats
+    logits: Floats
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+    def fill(self, tokens: Sequence[int], start: int) -> None:
+        """Tokens after `start` places; the rest of the width is padding that nobody will see."""
+        width = self.tokens.size
+        positions = np.arange(start, start + width, dtype=np.int32)
+        self.tokens[:] = 0
+        self.tokens[0, : len(tokens)] = tokens
+        self.positions[:] = positions
+        seen = np.arange(self.mask.shape[-1]) <= positions[:, None]
+        self.mask[0, 0] = np.where(seen, np.float32(0), np.float32(MASKED))
+
+
+class BoundDecoder:
+    """Implements app.engine.single.Writer over a compiled model. Calls hold the GIL."""
+
+    def __init__(
+        self, model: Any, wrap: Callable[[Array], Any], shape: ModelShape, decoder: StaticDecoder, chunk: int
+    ) -> None:
+        self._model = model
+        self._wrap = wrap
+        self._shape = shape
+        self._length = decoder.length
+        self._start = [] if decoder.start_id is None else [decoder.start_id]
+        self._caches = {name: float_zeros(*size) for name, size in decoder.caches.items()}
+        self._buffers = {name: wrap(cache) for name, cache in self._caches.items()}
+        widths = [width for width in decoder.prefill if width <= chunk] or list(decoder.prefill[:1])
+        self._prefill = {width: self._bind(f"prefill_{width}", width, logits=False) for width in widths}
+        self._decode = self._bind("decode", 1, logits=True)
+        self._held: list[int] = []
+
+    @property
+    def shape(self) -> ModelShape:
+        """Sizes of the decoder."""
+        return self._shape
+
+    def write(self, generation: Generation) -> Writing:
+        """See Writer.write."""
+        prompt = list(generation.prompt)
+        start = self._start if prompt[:1] != self._start else []
+        prompt = start + prompt
+        sampler = Sampler(generation.sampling, prompt)
+        del self._held[_common(self._held, prompt[:-1]) :]
+        yield Work(cached=max(0, len(self._held) - len(start)))
+        for width, count in plan(list(self._prefill), len(self._held), len(prompt) - 1, self._length):
+            tokens = prompt[len(self._held) : len(self._held) + count]
+            self._run(self._prefill[width] if width > 1 else self._decode, tokens)
+            yield Work(prefilled=count)
+        token = prompt[-1]
+        for number in range(generation.max_tokens):
+            logits = self._run(self._decode, [token])
+            token, logprob = sampler.choose(logits)
+            if token in generation.stop_ids:
+                return "stop"
+            yield Work(int(number == 0), ids=(token,), logprobs=() if logprob is None else (logprob,))
+        return "length"
+
+    def _run(self, call: _Call, tokens: Sequence[int]) -> Floats:
+        """Compute tokens after those that are held; logits [V] where the signature has them."""
+        call.fill(tokens, len(self._held))
+        self._model.run_by_name(call.signature, call.inputs, call.outputs)
+        self._held += tokens
+        return call.logits
+
+    def _bind(self, signature: str, width: int, *, logits: bool) -> _Call:
+        tokens, positions = (aligned(np.zeros(size, np.int32)) for size in ((1, width), width))
+        mask = float_zeros(1, 1, width, self._length)
+        found = float_zeros(1, 1, self._shape.vocabulary) if logits else float_zeros(0)
+        small = {"tokens": self._wrap(tokens), "input_pos": self._wrap(positions), "mask": self._wrap(mask)}
+        outputs = self._buffers | ({"logits": self._wrap(found)} if logits else {})
+        return _Call(signature, tokens, positions, mask, found.reshape(-1), self._buffers | small, outputs)
+
+
+def plan(widths: Sequence[int], start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Calls that compute the tokens from `start` to `end`: pairs of a call's width and how many it takes.
+
+    A width of 1 is the signature `decode`. A call's padding must also fit into the `length` places.
+    """
+    calls = []
+    while start < end:
+        left = end - start
+        fitting = [width for width in sorted(widths) if start + width <= length]
+        if left <= FEW or not fitting:
+            width = 1
+        else:
+            whole = [width for width in fitting if width <= left]
+            padded = [width for width in fitting if left <= width < 2 * left]
+            width = (padded or whole[-1:] or fitting)[0]
+        calls.append((width, min(width, left)))
+        start += calls[-1][1]
+    return calls
+
+
+def open_bound(config: EngineConfig, decoder: StaticDecoder) -> BoundDecoder:
+    """Load the model; its packed weights come from, or go to, a file in the cache folder."""
+    from ai_edge_litert.compiled_model import CompiledModel
+    from ai_edge_litert.options import CpuOptions, Options
+
+    path, folder, digest = config.model, config.cache_folder, config.digest
+    model_file = inner_file(folder, path, digest, decoder.begin, decoder.end)
+
+    def load(packed: Path) -> Any:
+        cpu = CpuOptions(num_threads=config.threads, xnnpack_weight_cache_path=str(packed))
+        return CompiledModel.from_file(str(model_file), options=Options(cpu_options=cpu))
+
+    weights = PackedWeights(folder, path, digest)
+    found = weights.find()
+    # What has packed them is dropped: it keeps memory that reading does not take.
+    with quiet(), nullcontext(found) if found else weights.make(load) as packed:
+        model = load(packed)
+        wrap = host_buffers()
+        wrap(float_zeros(1))  # the first buffer makes one more environment, which has as much to say
+    atexit.register(silence)
+    return BoundDecoder(model, wrap, config.shape, decoder, config.prefill_chunk)
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    pairs = zip(a, b, strict=False)
+    return next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))

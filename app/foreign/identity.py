@@ -1,0 +1,52 @@
+"""The manifest of a file that has none: what the file itself tells."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.engine.shape import ModelShape
+from app.foreign.graph import GraphTables
+from app.manifest import Manifest
+
+
+def identify(
+    path: Path,
+    tables: GraphTables,
+    shape: ModelShape,
+    *,
+    end_ids: tuple[int, ...] = (),
+    chat_template: str | None = None,
+    special_tokens: Mapping[str, int] | None = None,
+) -> Manifest:
+    """A manifest with the sha256 of the file as it is; nothing vouches for it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    custom = sorted(operator.name for operator in tables.operators if operator.custom)
+    return Manifest(
+        id=path.stem,
+        file=path.name,
+        sha256=digest,
+        bytes=path.stat().st_size,
+        source="foreign",
+        licence="unknown",
+        quantization=tables.dtypes[0] if tables.dtypes else "none",
+        target="litert",
+        architecture="unknown",
+        parameters=tables.parameters,
+        sequence_length=shape.sequence_length,
+        default_window=shape.sequence_length // 2,
+        vocabulary_size=shape.vocabulary,
+        layers=shape.layers,
+        heads=shape.kv_heads * shape.group,
+        kv_heads=shape.kv_heads,
+        head_size=shape.head_size,
+        end_ids=end_ids,
+        chat_template=chat_template,
+        special_tokens=dict(special_tokens or {}),
+        signatures=tables.signatures,
+        custom_ops=tuple(custom),
+        text_ops={},
+        tools={},
+    )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.errors import InvalidRequestError
+from app.foreign.whole import BAKED
+from app.limits import Limits
+from app.model import UNSUPPORTED
+from app.schemas.chat import ChatRequest
+from app.schemas.complete import CompleteRequest
+from app.schemas.completions import CompletionRequest
+from app.settings import Settings
+
+
+def limits(*refused: str) -> Limits:
+    return Limits.of(Settings(), sequence_length=512, vocabulary_size=1000, refused=refused)
+
+
+def complete(**fields: Any) -> CompleteRequest:
+    return CompleteRequest.model_validate({"prompt": "x"} | fields)
+
+
+def test_a_field_that_the_file_cannot_honour_is_refused_by_name() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        limits("seed", "top_k").check(complete(seed=3))
+    assert (refusal.value.field, refusal.value.reason) == (
+        "seed",
+        "this model file does not support it; GET /model says what",
+    )
+
+
+def test_a_field_that_is_absent_or_null_is_not_refused() -> None:
+    limits(*BAKED).check(complete())
+    limits(*BAKED).check(complete(seed=None, max_tokens=None, logprobs=None))
+
+
+@pytest.mark.parametrize(
+    "neutral",
+    [
+        {"n": 1},
+        {"repetition_penalty": 1},
+        {"presence_penalty": 0, "frequency_penalty": 0.0, "min_p": 0},
+        {"truncation": "left"},
+    ],
+)
+def test_a_value_that_asks_for_nothing_is_not_refused(neutral: dict[str, Any]) -> None:
+    limits(*BAKED).check(complete(**neutral))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"n": 2}, {"logprobs": 0}, {"temperature": 1}, {"truncation": "error"}, {"top_k": 0}, {"max_tokens": 5}],
+)
+def test_every_other_value_is(asked: dict[str, Any]) -> None:
+    (field,) = asked
+    with pytest.raises(InvalidRequestError, match=f"^{field}: "):
+        limits(*BAKED).check(complete(**asked))
+
+
+def test_openais_routes_refuse_the_same() -> None:
+    chat = {"model": "any", "messages": [{"role": "user", "content": "hi"}]}
+    limits(*UNSUPPORTED).check(ChatRequest.model_validate(chat | {"logprobs": False}))
+    with pytest.raises(InvalidRequestError, match=r"^logprobs: "):
+        limits(*UNSUPPORTED).check(ChatRequest.model_validate(chat | {"logprobs": True}))
+    with pytest.raises(InvalidRequestError, match=r"^logit_bias: "):
+        limits(*UNSUPPORTED).check(
+            CompletionRequest.model_validate({"model": "any", "prompt": "x", "logit_bias": {"5": 1}})
+        )
+
+
+def test_every_refused_field_is_one_of_a_request() -> None:
+    known = {name for body in (CompleteRequest, CompletionRequest, ChatRequest) for name in body.model_fields}
+    assert set(BAKED) <= known
+    assert set(UNSUPPORTED) <= known
