@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -27,7 +28,7 @@ ALONE = "ours without HTTP"
 MUST = "llama.cpp Q8_0"
 LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
 
-ENGINE: tuple[Kind, ...] = ("prefill", "decode", "editor")
+ENGINE: tuple[Kind, ...] = ("prefill", "decode", "editor", "load", "resident", "private")
 SERVER: tuple[Kind, ...] = ("closed", "streamed", "first")
 
 console = Console()
@@ -63,6 +64,23 @@ class Child:
     def _pipe(pipe: IO[str] | None) -> IO[str]:
         assert pipe is not None
         return pipe
+
+
+def foreign(folder: Path, threads: int) -> list[Child]:
+    """LiteRT-LM, and our engine and service on the same file, where the file and the package are there."""
+    path = next(iter(sorted(folder.glob("*.litertlm"))), None)
+    if path is None:
+        console.print(f"LiteRT-LM is left out: no .litertlm in {folder}; make foreign-model")
+        return []
+    name = "ours, .litertlm"
+    children = [
+        Child(dict.fromkeys(ENGINE, name), "plugged", str(path), str(threads)),
+        Child(dict.fromkeys(SERVER, name), "server", str(path), str(threads)),
+    ]
+    if find_spec("litert_lm") is None:
+        console.print("LiteRT-LM is left out: litert-lm-api is not installed")
+        return children
+    return [*children, Child(dict.fromkeys(ENGINE, "LiteRT-LM"), "litert-lm", str(path), str(threads))]
 
 
 def measure(children: list[Child], rounds: int, pause: float) -> dict[tuple[str, str], list[float]]:
@@ -149,6 +167,7 @@ def main(
             Child(dict.fromkeys(ENGINE, name), "llama", weights, str(threads)),
             Child(dict.fromkeys(SERVER, name), "llama-server", weights, str(threads), str(LLAMA_SERVER)),
         ]
+    children += foreign(model.parent / "foreign", threads)
     try:
         figures = measure(children, rounds, pause=0.1)
     finally:

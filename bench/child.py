@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,55 @@ def open_peer(kind: str, model: Path, threads: int, *rest: str) -> Any:
         from bench.llama import Llama
 
         return Llama(model, threads)
+    if kind == "plugged":
+        from bench.plugged import Plugged
+
+        return Plugged(model, threads)
+    if kind == "litert-lm":
+        from bench.litert_lm import LiteRtLm
+
+        return LiteRtLm(model, threads)
     from bench.server import llama_server
 
     return llama_server(Path(rest[0]), model, threads)
 
 
+class Process:
+    """What the process around an engine knows of it."""
+
+    def __init__(self, load_seconds: float) -> None:
+        self._load_seconds = load_seconds
+
+    def load(self, size: int) -> float:
+        """See bench.work.WORKS."""
+        return 1e3 * self._load_seconds
+
+    def resident(self, size: int) -> float:
+        """See bench.work.WORKS."""
+        return _megabytes("VmRSS")
+
+    def private(self, size: int) -> float:
+        """See bench.work.WORKS."""
+        return _megabytes("RssAnon")
+
+
+def _megabytes(field: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
+
+
 def main() -> None:
     """Work until the pipe is closed."""
     kind, model, threads, *rest = sys.argv[1:]
+    began = time.perf_counter()
     peer = open_peer(kind, Path(model), int(threads), *rest)
+    if hasattr(peer, "prefill"):
+        peer.prefill(8)
+    process = Process(time.perf_counter() - began)
     try:
         for line in sys.stdin:
             method, size = line.split()
-            print(getattr(peer, method)(int(size)), flush=True)
+            print(getattr(process if hasattr(process, method) else peer, method)(int(size)), flush=True)
     finally:
         if hasattr(peer, "end"):
             peer.end()

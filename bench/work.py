@@ -22,7 +22,7 @@ CHARACTERS_A_TOKEN = 4.8
 REQUESTS = 3
 """Each client of a server sends so many, one after the other."""
 
-Kind = Literal["prefill", "decode", "editor", "closed", "streamed", "first"]
+Kind = Literal["prefill", "decode", "editor", "closed", "streamed", "first", "load", "resident", "private"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Work:
     Attributes:
         kind: Name of the method that does it.
         size: Prompt tokens, streams or clients.
-        unit: Of the figure; of rates the larger is better, of times the smaller.
+        unit: Of the figure; of rates the larger is better, of times and sizes the smaller.
     """
 
     name: str
     kind: Kind
     size: int
-    unit: Literal["tok/s", "ms"]
+    unit: Literal["tok/s", "ms", "MB"]
 
 
 WORKS = (
@@ -53,6 +53,9 @@ WORKS = (
     Work("http_8", "closed", 8, "tok/s"),
     Work("http_stream_8", "streamed", 8, "tok/s"),
     Work("http_ttft", "first", 128, "ms"),
+    Work("engine_load", "load", 0, "ms"),
+    Work("engine_resident", "resident", 0, "MB"),
+    Work("engine_private", "private", 0, "MB"),
 )
 """Methods of the peers, each of which does the work once and returns its figure:
 
@@ -61,7 +64,9 @@ WORKS = (
 - editor: median milliseconds to the first token when the prompt has grown by one to three tokens;
 - closed: tokens a second of clients that each send their next request when the last is answered;
 - streamed: the same with answers as event streams;
-- first: median milliseconds to the first text of an idle engine, for a new prompt of so many tokens.
+- first: median milliseconds to the first text of an idle engine, for a new prompt of so many tokens;
+- load: milliseconds from the import of an engine's library to its first token, with weights packed before;
+- resident, private: megabytes of the engine's process in memory, and those that no file backs.
 """
 
 
