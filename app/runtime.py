@@ -15,6 +15,9 @@ PACKAGES: dict[RuntimeName, str] = {
 }
 """The package of each runtime; the preferred one first."""
 
+OF_CONTAINERS = "litert-lm"
+"""Runs foreign containers only, so it is never the first that is installed."""
+
 
 def resolve_runtime(wanted: Literal["auto"] | RuntimeName) -> RuntimeName:
     """The runtime of that name; of `auto` the first that is installed.
@@ -22,8 +25,9 @@ def resolve_runtime(wanted: Literal["auto"] | RuntimeName) -> RuntimeName:
     Raises:
         ModelRefusedError: It is not installed.
     """
-    for name, package in PACKAGES.items():
-        if wanted in ("auto", name) and find_spec(package):
+    names = [name for name in PACKAGES if name == wanted or (wanted == "auto" and name != OF_CONTAINERS)]
+    for name in names:
+        if find_spec(PACKAGES[name]):
             return name
-    packages = " or ".join(package for name, package in PACKAGES.items() if wanted in ("auto", name))
+    packages = " or ".join(PACKAGES[name] for name in names)
     raise ModelRefusedError(f"runtime {wanted}: {packages} is not installed")
