@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 import pytest
 
 from app.engine import process
+from app.engine.bound import BoundDecoder
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
+from app.engine.foreign import LiteRtLm
 from app.engine.litert import LiteRtRunner
 from app.engine.messages import (
     Cancel,
@@ -33,9 +35,15 @@ from app.engine.messages import (
     Tokens,
 )
 from app.engine.process import open_runner, open_scheduler, serve
+from app.engine.single import SingleScheduler
 from app.engine.tflite import TfLiteRunner
+from app.engine.whole_text import WholeTextWriter
+from app.main import engine_config
+from app.model import open_model
+from app.settings import Settings
 from models.reference import Reference
 from tests.app.engine.fake_runner import FakeRunner
+from tests.plugged import parts, toy_checkpoint, write_container, write_decoder, write_whole
 from tests.tiny import TinyModel
 
 T = TypeVar("T")
@@ -246,3 +254,27 @@ def test_a_model_that_fails_on_its_first_prompt_is_refused(
 def test_each_runtime_has_its_runner(tiny_model: TinyModel) -> None:
     assert isinstance(open_runner(tiny_model.config()), LiteRtRunner)
     assert isinstance(open_runner(tiny_model.config(runtime="tflite-runtime")), TfLiteRunner)
+
+
+def test_each_kind_of_foreign_file_has_its_writer(
+    tmp_path: Path, text_ops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = write_container(
+        tmp_path / "toy.litertlm", parts(write_decoder(tmp_path / "toy.tflite", toy_checkpoint()))
+    )
+    classic = write_whole(tmp_path / "classic.tflite")
+    for path, kind in ((container, BoundDecoder), (classic, WholeTextWriter)):
+        settings = Settings(model=path, text_ops=text_ops, threads=1, slots=1)
+        scheduler = open_scheduler(engine_config(settings, open_model(settings)))
+        assert isinstance(scheduler, SingleScheduler)
+        assert isinstance(scheduler._writer, kind)
+        assert not scheduler.busy
+    monkeypatch.setattr("app.runtime.find_spec", lambda package: True)
+    monkeypatch.setattr("app.engine.litert_lm.open_litert_lm", lambda config, described: described)
+    settings = Settings(model=container, runtime="litert-lm", slots=1)
+    assert isinstance(process._writer(engine_config(settings, open_model(settings))), LiteRtLm)
+
+
+def test_a_file_of_this_project_has_no_writer(tiny_model: TinyModel) -> None:
+    with pytest.raises(ValueError, match="the file was built here"):
+        process._writer(tiny_model.config())
