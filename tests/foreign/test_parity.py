@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import litert_lm
 import pytest
 
 from app.foreign.container import read_container
@@ -42,11 +40,28 @@ PROMPTS = (
 )
 
 
+Ask = Callable[[str], str]
+
+
 @pytest.fixture(scope="module")
-def peer(foreign_model: Path) -> Any:
+def ask_litert_lm(foreign_model: Path) -> Ask:
+    """Greedy text straight from the package, which only `make test-foreign` installs."""
+    import litert_lm
+
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
     backend = litert_lm.Backend.CPU(thread_count=2)
-    return litert_lm.Engine(str(foreign_model), backend=backend, cache_dir=":nocache")
+    engine = litert_lm.Engine(str(foreign_model), backend=backend, cache_dir=":nocache")
+    greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=1)
+
+    def ask(prompt: str) -> str:
+        with engine.create_session(
+            apply_prompt_template=False, sampler_config=greedy, max_output_tokens=TOKENS
+        ) as session:
+            session.run_prefill([prompt])
+            text: str = session.run_decode().texts[0]
+            return text
+
+    return ask
 
 
 @pytest.fixture(scope="module")
@@ -63,20 +78,12 @@ def longer_ends(foreign_model: Path) -> list[str]:
     return [token.token_str for token in message.stop_tokens if token.token_str]
 
 
-def direct(peer: Any, prompt: str) -> str:
-    greedy = litert_lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0, seed=1)
-    with peer.create_session(
-        apply_prompt_template=False, sampler_config=greedy, max_output_tokens=TOKENS
-    ) as session:
-        session.run_prefill([prompt])
-        text: str = session.run_decode().texts[0]
-        return text
-
-
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_greedy_text_is_litert_lms(service: Served, peer: Any, longer_ends: list[str], prompt: str) -> None:
+def test_greedy_text_is_litert_lms(
+    service: Served, ask_litert_lm: Ask, longer_ends: list[str], prompt: str
+) -> None:
     ours = service.text(prompt=prompt, temperature=0, repetition_penalty=1, max_tokens=TOKENS)
-    theirs = direct(peer, prompt)
+    theirs = ask_litert_lm(prompt)
     assert ours.startswith(theirs)
     kept_back = ours.removeprefix(theirs)
     assert kept_back == "" or any(end.startswith(kept_back) for end in longer_ends)
