@@ -60,15 +60,17 @@ def _megabytes(field: str) -> float:
 
 
 def main() -> None:
-    """Work until the pipe is closed."""
+    """Work until the pipe is closed; the peer is opened for the first work, when no other one is busy."""
     kind, model, threads, *rest = sys.argv[1:]
-    began = time.perf_counter()
-    peer = open_peer(kind, Path(model), int(threads), *rest)
-    if hasattr(peer, "prefill"):
-        peer.prefill(8)
-    process = Process(time.perf_counter() - began)
+    peer = process = None
     try:
         for line in sys.stdin:
+            if peer is None:
+                began = time.perf_counter()
+                peer = open_peer(kind, Path(model), int(threads), *rest)
+                if hasattr(peer, "prefill"):
+                    peer.prefill(8)
+                process = Process(time.perf_counter() - began)
             method, size = line.split()
             print(getattr(process if hasattr(process, method) else peer, method)(int(size)), flush=True)
     finally:

@@ -6,9 +6,10 @@ import statistics
 import time
 from pathlib import Path
 
+from app.engine.config import EngineConfig
+from app.engine.local import model_shape
 from app.engine.messages import Generation, Tokens
 from app.engine.process import open_scheduler
-from app.main import engine_config
 from app.model import open_model
 from app.settings import Settings
 from bench.work import STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt
@@ -18,8 +19,20 @@ class Plugged:
     """Counts seeds upward, so that no prompt begins as an earlier one."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        settings = Settings(model=path, threads=threads, slots=1)
-        self._scheduler = open_scheduler(engine_config(settings, open_model(settings)))
+        served = open_model(Settings(model=path))
+        config = EngineConfig(
+            model=path,
+            digest=served.manifest.sha256,
+            runtime="litert",
+            shape=model_shape(served.manifest),
+            threads=threads,
+            slots=1,
+            prefill_chunk=128,
+            cache_bytes=0,
+            cache_folder=path.parent,
+            foreign=served.foreign,
+        )
+        self._scheduler = open_scheduler(config)
         self._seed = 0
 
     def prefill(self, tokens: int) -> float:
