@@ -50,7 +50,7 @@ def trickle(connection: socket.socket, data: bytes) -> None:
         time.sleep(0.01)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 5) -> float:
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> float:
     """Seconds that passed until the condition held."""
     start = time.perf_counter()
     while not condition():

@@ -74,6 +74,7 @@ class Soak:
                 self.statuses[name, status] += 1
                 if status not in (*KINDS[name].statuses, 429):
                     self.wrong.append(f"{name}: {status}")
+        client.connection.close()
 
     def slope(self, process: str) -> float:
         """Growth of private memory after warm-up, by least squares: kB for 1,000 requests."""

@@ -179,7 +179,7 @@ async def test_a_killed_process_fails_its_generations_and_another_serves_within_
         assert engine.state == "dead"
         with pytest.raises(NotReadyError, match="the engine is dead"):
             await complete(engine, LONG)
-    await reached(lambda: engine.state == "ready", seconds=3)
+    await reached(lambda: engine.state == "ready", seconds=30)
     assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
     assert time.monotonic() - began < 3
     assert engine.restarts == 1
@@ -190,11 +190,11 @@ async def test_a_killed_process_fails_its_generations_and_another_serves_within_
 async def test_a_silent_process_is_replaced(tiny_model: TinyModel, caplog: pytest.LogCaptureFixture) -> None:
     async with running(tiny_model.config(), stall_seconds=1.0) as engine:
         (stopped,) = engine_processes()
-        async with crowd(engine) as generations, asyncio.timeout(2.5):
+        async with crowd(engine) as generations, asyncio.timeout(30):
             os.kill(stopped, signal.SIGSTOP)
             with pytest.raises(EngineFailedError, match="the engine process died"):
                 await drain(generations[-1])
-        await reached(lambda: engine.state == "ready", seconds=3)
+        await reached(lambda: engine.state == "ready", seconds=30)
         assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
         assert stopped not in engine_processes()
     assert "engine process has been silent for 1 s; ending it" in caplog.messages
@@ -267,7 +267,7 @@ async def test_a_file_that_was_replaced_is_not_what_the_next_process_loads(
         (tmp_path / "other").write_bytes(b"another model")
         (tmp_path / "other").replace(path)
         os.kill(engine_processes()[0], signal.SIGKILL)
-        await reached(lambda: engine.state == "dead", seconds=3)
+        await reached(lambda: engine.state == "dead", seconds=30)
         await reached(lambda: engine.state == "ready", seconds=5)
         assert (await complete(engine, Generation((5, 6), max_tokens=8)))[0] == expected[0]
     os.close(file.descriptor)
@@ -297,14 +297,14 @@ async def test_stopping_while_another_process_is_started_leaves_none(
     async with running(tiny_model.config()) as engine:
         (killed,) = engine_processes()
         os.kill(killed, signal.SIGKILL)
-        await reached(lambda: bool(set(engine_processes()) - {killed}), seconds=3)
+        await reached(lambda: bool(set(engine_processes()) - {killed}), seconds=30)
         await engine.stop()
         assert engine_processes() == []
 
 
 async def test_giving_up_a_start_leaves_no_process(tiny_model: TinyModel) -> None:
     starting = asyncio.create_task(EngineClient(tiny_model.config()).start())
-    await reached(lambda: bool(engine_processes()), seconds=3)
+    await reached(lambda: bool(engine_processes()), seconds=30)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
