@@ -60,7 +60,7 @@ bench: $(VENV)/bin/llama-server $(MANIFEST)  ## our engine and llama.cpp on the 
 	$(BIN)/python -m bench
 
 bench-quick: $(VENV)/bin/llama-server $(MANIFEST)  ## the same in at most two minutes
-	$(BIN)/python -m bench --rounds 3 --output bench/quick.json
+	$(BIN)/python -m bench --rounds 1 --peer "llama.cpp Q8_0" --output bench/quick.json
 
 profile: $(VENV)/.bench $(MANIFEST)  ## where a decode step's time goes
 	$(BIN)/python -m bench.profile

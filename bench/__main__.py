@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -26,6 +27,7 @@ LLAMA_SERVER = Path(".venv/bin/llama-server")
 OURS = "ours"
 ALONE = "ours without HTTP"
 MUST = "llama.cpp Q8_0"
+LITERT_LM = "LiteRT-LM"
 LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
 
 ENGINE: tuple[Kind, ...] = ("prefill", "decode", "editor", "load", "resident", "private")
@@ -67,29 +69,28 @@ class Child:
 
 
 def foreign(folder: Path, threads: int) -> list[Child]:
-    """LiteRT-LM, and our engine and service on the same file, where the file and the package are there."""
+    """LiteRT-LM, and our engine on the same file, where the file and the package are there."""
     path = next(iter(sorted(folder.glob("*.litertlm"))), None)
     if path is None:
         console.print(f"LiteRT-LM is left out: no .litertlm in {folder}; make foreign-model")
         return []
-    name = "ours, .litertlm"
-    children = [
-        Child(dict.fromkeys(ENGINE, name), "plugged", str(path), str(threads)),
-        Child(dict.fromkeys(SERVER, name), "server", str(path), str(threads)),
-    ]
+    children = [Child(dict.fromkeys(ENGINE, "ours, .litertlm"), "plugged", str(path), str(threads))]
     if find_spec("litert_lm") is None:
         console.print("LiteRT-LM is left out: litert-lm-api is not installed")
         return children
-    return [*children, Child(dict.fromkeys(ENGINE, "LiteRT-LM"), "litert-lm", str(path), str(threads))]
+    return [*children, Child(dict.fromkeys(ENGINE, LITERT_LM), "litert-lm", str(path), str(threads))]
 
 
-def measure(children: list[Child], rounds: int, pause: float) -> dict[tuple[str, str], list[float]]:
-    """Figures by work and peer, of the rounds that nobody disturbed."""
-    probe, figures = Probe(), defaultdict(list)
+Figures = dict[tuple[str, str], list[float]]
+"""Of each work and peer."""
+
+
+def measure(children: list[Child], rounds: int, pause: float) -> Iterator[Figures]:
+    """After each round the figures so far, of the rounds that nobody disturbed."""
+    probe, figures = Probe(), defaultdict[tuple[str, str], list[float]](list)
     for child in children:  # everything is loaded and warm before anything counts
-        for work in WORKS:
-            if work.kind in child.does:
-                child.run(work)
+        for work in {work.kind: work for work in WORKS if work.kind in child.does}.values():
+            child.run(work)
     for number in range(rounds):
         console.print(f"round {number + 1} of {rounds}", style="dim")
         for work in WORKS:
@@ -103,13 +104,13 @@ def measure(children: list[Child], rounds: int, pause: float) -> dict[tuple[str,
             if quiet or number >= rounds - 2:
                 for name, figure in row.items():
                     figures[work.name, name].append(figure)
-    return figures
+        yield figures
 
 
-def summarize(figures: dict[tuple[str, str], list[float]]) -> list[dict[str, Any]]:
+def summarize(figures: Figures) -> list[dict[str, Any]]:
     """Medians and ratios; above 1 ours is better, whatever the unit."""
     rows = []
-    for work in WORKS:
+    for work in (work for work in WORKS if (work.name, OURS) in figures):
         medians = {name: statistics.median(f) for (row, name), f in figures.items() if row == work.name}
         ours, peers = medians.pop(OURS), medians
         ratio = {n: ours / p if work.unit == "tok/s" else p / ours for n, p in peers.items()}
@@ -152,9 +153,10 @@ def main(
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads of each peer.")] = 2,
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken.")] = 11,
+    peers: Annotated[list[str], typer.Option("--peer", help="Only this peer; may be repeated.")] = [],  # noqa: B006
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
-    """Measure everything and print the table."""
+    """Measure everything and print the table; an interrupted run leaves the figures of its whole rounds."""
     gguf = source or default_source(model)
     served = dict.fromkeys(SERVER, OURS)
     children = [
@@ -162,20 +164,24 @@ def main(
         Child(served, "server", str(model), str(threads)),
     ]
     for name, kind in LLAMA.items():
+        if peers and name not in peers:
+            continue
         weights = str(requantize(gguf, kind, gguf.with_suffix(f".{kind}.bench.gguf")))
         children += [
             Child(dict.fromkeys(ENGINE, name), "llama", weights, str(threads)),
             Child(dict.fromkeys(SERVER, name), "llama-server", weights, str(threads), str(LLAMA_SERVER)),
         ]
-    children += foreign(model.parent / "foreign", threads)
+    if not peers or LITERT_LM in peers:
+        children += foreign(model.parent / "foreign", threads)
+    rows: list[dict[str, Any]] = []
     try:
-        figures = measure(children, rounds, pause=0.1)
+        for figures in measure(children, rounds, pause=0.1):
+            rows = summarize(figures)
+            result = {"machine": describe(), "versions": versions(), "threads": threads, "rows": rows}
+            output.write_text(json.dumps(result, indent=2) + "\n")
     finally:
         for child in children:
             child.end()
-    rows = summarize(figures)
-    result = {"machine": describe(), "versions": versions(), "threads": threads, "rows": rows}
-    output.write_text(json.dumps(result, indent=2) + "\n")
     console.print(table(rows))
 
 

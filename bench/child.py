@@ -74,7 +74,7 @@ def main() -> None:
             method, size = line.split()
             print(getattr(process if hasattr(process, method) else peer, method)(int(size)), flush=True)
     finally:
-        if hasattr(peer, "end"):
+        if peer is not None and hasattr(peer, "end"):
             peer.end()
 
 
