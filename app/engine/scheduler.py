@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 from app.engine.cache import DecodeCache
 from app.engine.drafting import DRAFTED, Drafter
+from app.engine.memory import Floats
 from app.engine.messages import Failed, FromEngine, Generation, Stats
-from app.engine.prefix import PrefixCache
+from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Runner
 from app.engine.sequence import Sequence
+
+EXTENDED = DRAFTED + 1
+"""Tokens of a call on the decode cache: the newest and the drafted ones, or the end of a prompt."""
 
 
 class Scheduler:
@@ -124,30 +128,60 @@ class Scheduler:
         if sequence.entry is None:  # not at admission: the sequence ahead may begin alike
             sequence.entry, sequence.cached = self._prefixes.acquire(sequence.prompt)
             self._cached_tokens += sequence.cached
-        entry = sequence.entry
-        chunk = sequence.prompt[entry.length : entry.length + self._prefill_chunk]
+        entry, known, nearly = sequence.entry, sequence.entry.length, self._nearly_known(sequence)
         try:
-            logits = self._runner.prefill(entry, chunk, [len(chunk) - 1])
+            logits = self._continue(sequence, entry) if nearly else self._chunk(sequence, entry)
         except RuntimeError as error:
             self._prefilling.remove(sequence)
             self._fail(sequence, error)
             return
-        self._prefill_tokens += len(chunk)
+        self._prefill_tokens += entry.length - known
         self._prefill_seconds += self._clock() - began
         if entry.length < len(sequence.prompt):
             return
         self._prefilling.remove(sequence)
         sequence.computed = entry.length
         self._outbox.append(sequence.prefilled(self._clock()))
-        sequence.choose(logits[0])
+        sequence.choose(logits)
         self._outbox += sequence.said()
         if sequence.end is None:
-            slot = len(self._running)
-            self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
-            self._cache.load(slot, entry.cached)
+            if not nearly:
+                slot = len(self._running)
+                self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
+                self._cache.load(slot, entry.cached)
+                self._balance()
             self._running.append(sequence)
-            self._balance()
         self._release(sequence)
+
+    def _chunk(self, sequence: Sequence, entry: Entry) -> Floats:
+        """The next chunk of a prompt; logits [V] of its last token."""
+        chunk = sequence.prompt[entry.length : entry.length + self._prefill_chunk]
+        logits: Floats = self._runner.prefill(entry, chunk, [len(chunk) - 1])[0]
+        return logits
+
+    def _nearly_known(self, sequence: Sequence) -> bool:
+        """Whether so few tokens are missing, as while a text is typed, that the shape of a draft serves."""
+        assert sequence.entry is not None
+        known, room = sequence.entry.length, self._runner.shape.sequence_length - EXTENDED
+        return not self._running and 0 < len(sequence.prompt) - known <= EXTENDED and 0 < known <= room
+
+    def _continue(self, sequence: Sequence, entry: Entry) -> Floats:
+        """The last tokens of a prompt whose beginning is cached, in the free decode cache; logits [V].
+
+        The call keeps its shape from one request to the next, which `prefill` would change each time; what it
+        computes beyond the prompt is dropped.
+        """
+        start, rest = entry.length, sequence.prompt[entry.length :]
+        self._cache.fit(start + EXTENDED, 0)
+        self._cache.load(0, entry.cached)
+        self._balance()
+        tokens = [*map(int, rest), *[0] * (EXTENDED - len(rest))]
+        found = self._runner.extend(self._cache, tokens, start)
+        keys, values = found.keys[:, : len(rest)], found.values[:, : len(rest)]
+        self._cache.write(0, start, keys, values)
+        entry.extend(start, rest, keys, values)
+        logits: Floats = found.logits[len(rest) - 1]
+        return logits
 
     def _decode(self) -> None:
         """One step of every running sequence; a sequence that is alone may verify a draft instead."""

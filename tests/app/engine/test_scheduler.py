@@ -21,7 +21,7 @@ from app.engine.messages import (
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
 from app.engine.sampler import Sampler
-from app.engine.scheduler import Scheduler
+from app.engine.scheduler import EXTENDED, Scheduler
 from app.engine.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
 
@@ -161,9 +161,43 @@ def test_a_prompt_that_begins_as_an_earlier_one_pays_only_for_the_rest() -> None
     drain(scheduler)
     scheduler.submit(2, Generation((*range(20), 50, 51), max_tokens=3))
     said = drain(scheduler)
-    assert runner.prefills == [20, 2]
+    assert (runner.prefills, runner.extends) == ([20], [EXTENDED])
     assert prefilled(said, 2).cached_tokens == 20
     assert ids(said, 2) == greedy([*range(20), 50, 51], 3)
+
+
+def test_more_new_tokens_than_a_draft_has_are_a_chunk() -> None:
+    scheduler, runner = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
+    drain(scheduler)
+    longer = (*range(20), *range(50, 50 + EXTENDED + 1))
+    scheduler.submit(2, Generation(longer, max_tokens=3))
+    said = drain(scheduler)
+    assert (runner.prefills, runner.extends) == ([20, EXTENDED + 1], [])
+    assert ids(said, 2) == greedy(list(longer), 3)
+
+
+def test_a_few_new_tokens_beside_running_sequences_are_a_chunk() -> None:
+    scheduler, runner = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
+    drain(scheduler)
+    scheduler.submit(2, Generation((90,), max_tokens=30))
+    scheduler.step()
+    scheduler.submit(3, Generation((*range(20), 50, 51), max_tokens=3))
+    said = drain(scheduler)
+    assert (runner.prefills, runner.extends) == ([20, 1, 2], [])
+    assert ids(said, 3) == greedy([*range(20), 50, 51], 3)
+
+
+def test_a_failure_at_the_end_of_a_prompt_fails_that_generation_only() -> None:
+    scheduler, runner = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
+    drain(scheduler)
+    runner.fail = RuntimeError("no")
+    scheduler.submit(2, Generation((*range(20), 50), max_tokens=3))
+    assert drain(scheduler) == [Failed(2, "no")]
+    scheduler.submit(3, Generation((*range(20), 50), max_tokens=3))
+    assert ids(drain(scheduler), 3) == greedy([*range(20), 50], 3)
 
 
 def test_a_prompt_that_goes_on_from_a_completion_reuses_it_as_well() -> None:
@@ -182,7 +216,7 @@ def test_the_same_prompt_again_computes_one_token() -> None:
     for number in (1, 2):
         scheduler.submit(number, Generation(tuple(range(20)), max_tokens=1))
         said = drain(scheduler)
-    assert runner.prefills == [20, 1]
+    assert (runner.prefills, runner.extends) == ([20], [EXTENDED])
     assert ids(said, 2) == greedy(list(range(20)), 1)
 
 
