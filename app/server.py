@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import sys
@@ -57,7 +56,6 @@ def serve(app: FastAPI, sockets: list[socket.socket] | None = None) -> int:
     """Serve until told to end, as a worker where sockets are given; the process's exit status."""
     service: Service = app.state.service
     server = Server(server_config(app), service, os.getppid() if sockets else None)
-    gc.freeze()  # the guard's tables live as long as the process: going through them takes 0.1 s
     server.run(sockets)
     if service.refused:
         print(service.refused, file=sys.stderr)

@@ -64,6 +64,7 @@ def send_traffic(url: str, prometheus: str) -> None:
     _send(url)
     wait_for_data(prometheus, 'autocomplete_requests_total{status="422"}')
     _send(url)
+    wait_for_data(prometheus, "sum(rate(autocomplete_guard_hits_total[5m])) > 0")
 
 
 def _send(url: str) -> None:
