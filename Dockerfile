@@ -75,16 +75,14 @@ COPY --from=service /srv/model /srv/model
 COPY --from=service /srv/autocomplete /srv/autocomplete
 WORKDIR /srv/autocomplete
 # /tmp is the one folder that must be writable: weights are packed there for this processor at the first start.
-# Nothing here computes with BLAS, whose threads take 2 MB each. 120 MiB of keys and values keep both processes
-# within 350 MB of private memory at twelve clients.
+# Nothing here computes with BLAS, whose threads take 2 MB each.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     OPENBLAS_NUM_THREADS=1 \
     HOME=/tmp \
     AUTOCOMPLETE_HOST=0.0.0.0 \
     AUTOCOMPLETE_MODEL=/srv/model/autocomplete.tflite \
-    AUTOCOMPLETE_WEIGHT_CACHE=/tmp \
-    AUTOCOMPLETE_CACHE_BYTES=125829120
+    AUTOCOMPLETE_WEIGHT_CACHE=/tmp
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         description="Folder for weights packed for this processor at first start; empty: beside the model",
     )
     cache_bytes: int = Field(
-        default=160 * 2**20,
+        default=120 * 2**20,
         ge=0,
         description="Bytes of keys and values: running sequences take what they need, and what they leave "
         "holds earlier prompts, for those that begin alike",
