@@ -22,10 +22,14 @@ SLOTS = 8
 
 
 class Server:
-    """A process that listens on a port of this machine."""
+    """A process that listens on a port of this machine.
+
+    Attributes:
+        port: Of this machine's loopback address.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], port: int, ready: str) -> None:
-        self._port = port
+        self.port = port
         self._process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -118,7 +122,7 @@ class Server:
         return json.dumps(fields).encode()
 
     def _connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=600)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
 
     def _wait(self, path: str) -> None:
         until = time.monotonic() + START_SECONDS
@@ -149,8 +153,10 @@ def free_port() -> int:
         return port
 
 
-def our_server(model: Path, threads: int, slots: int = SLOTS) -> Server:
-    """Our service as `make serve` starts it."""
+def our_server(
+    model: Path, threads: int, slots: int = SLOTS, settings: Mapping[str, str] | None = None
+) -> Server:
+    """Our service as `make serve` starts it, but for some settings."""
     port = free_port()
     environment = {
         "AUTOCOMPLETE_MODEL": str(model),
@@ -159,6 +165,7 @@ def our_server(model: Path, threads: int, slots: int = SLOTS) -> Server:
         "AUTOCOMPLETE_SLOTS": str(slots),
         "AUTOCOMPLETE_LOG_FORMAT": "json",
         "AUTOCOMPLETE_REQUEST_TIMEOUT_SECONDS": "600",
+        **(settings or {}),
     }
     return Server([sys.executable, "-m", "app"], environment, port, "/readyz")
 
