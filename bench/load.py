@@ -77,8 +77,8 @@ async def _ask(port: int, request: Request, began: float) -> Answer:
         writer.write(head.encode() + body)
         said = await reader.read()
         writer.close()
-        status, _, rest = said.partition(b"\r\n")
-        found = json.loads(rest.partition(b"\r\n\r\n")[2])
-        return Answer(request, int(status.split()[1]), time.perf_counter() - began, found)
+        answered, _, rest = said.partition(b"\r\n\r\n")
+        found = json.loads(rest)
+        return Answer(request, int(answered.split()[1]), time.perf_counter() - began, found)
     except (OSError, ValueError, IndexError):
         return Answer(request, 0, time.perf_counter() - began, {})

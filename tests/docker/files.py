@@ -21,6 +21,18 @@ def compose_services() -> dict[str, dict[str, Any]]:
     return services
 
 
+def replicas_overlay() -> dict[str, dict[str, Any]]:
+    """Services of the overlay; what it resets is empty."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!reset", lambda *_: [])
+    text = (ROOT / "docker/compose.replicas.yml").read_text()
+    services: dict[str, dict[str, Any]] = yaml.load(text, Loader)["services"]
+    return services
+
+
 def board() -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads((ROOT / "docker/grafana/boards/autocomplete.json").read_text())
     return parsed

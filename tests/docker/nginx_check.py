@@ -29,25 +29,33 @@ http {{
   access_log off;
   client_body_temp_path {folder}/bodies;
   proxy_temp_path {folder}/answers;
-  include {folder}/autocomplete.conf;
+  include {folder}/site.conf;
 }}
 """
+
+
+def write_config(folder: Path, upstream: str, *changes: tuple[str, str]) -> None:
+    """The shipped files in a folder, but for some of their words; nginx.conf is the one to start with."""
+    shipped = ROOT / "docker/nginx"
+    site = (shipped / "autocomplete.conf").read_text() + (shipped / upstream).read_text()
+    for old, new in changes:
+        assert old in site
+        site = site.replace(old, new)
+    (folder / "site.conf").write_text(site)
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
 
 
 @contextmanager
 def proxied(folder: Path, *, clients: int = 32, **settings: str) -> Iterator[tuple[str, str]]:
     """The service and nginx before it, as shipped but for ports and the number of clients: both addresses."""
     behind, front = free_port(), free_port()
-    config = (ROOT / "docker/nginx/autocomplete.conf").read_text()
-    for shipped, here in [
+    write_config(
+        folder,
+        "one.conf",
         ("server 127.0.0.1:8000;", f"server 127.0.0.1:{behind};"),
         ("listen 80;", f"listen 127.0.0.1:{front};"),
         ("limit_conn clients 32;", f"limit_conn clients {clients};"),
-    ]:
-        assert shipped in config
-        config = config.replace(shipped, here)
-    (folder / "autocomplete.conf").write_text(config)
-    (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+    )
     service = [sys.executable, "-m", "tests.app.fake_service", str(PAUSE)]
     settings |= {"AUTOCOMPLETE_PORT": str(behind)}
     with (

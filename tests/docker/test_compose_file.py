@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from tests.docker.files import ROOT, board, compose_services, read_yaml
+from tests.docker.files import ROOT, board, compose_services, read_yaml, replicas_overlay
 
 SERVICES = compose_services()
+OVERLAY = replicas_overlay()
+ALL = SERVICES | {"nginx": OVERLAY["nginx"]}
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 
 
@@ -15,7 +17,7 @@ def test_compose_1_can_read_the_file_too() -> None:
     assert "name" not in read_yaml("docker-compose.yml")
 
 
-@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+@pytest.mark.parametrize("service", ALL.values(), ids=ALL)
 def test_every_service_is_hardened(service: dict[str, Any]) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -25,7 +27,7 @@ def test_every_service_is_hardened(service: dict[str, Any]) -> None:
     assert service["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+@pytest.mark.parametrize("service", ALL.values(), ids=ALL)
 def test_ports_are_published_on_this_machine_alone(service: dict[str, Any]) -> None:
     assert [port.startswith("127.0.0.1:${") for port in service["ports"]] == [True]
 
@@ -68,17 +70,39 @@ def test_grafana_finds_the_board_where_it_is_mounted() -> None:
 
 
 def test_every_mounted_path_exists() -> None:
-    sources = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", ())}
+    sources = {mount.split(":")[0] for service in ALL.values() for mount in service.get("volumes", ())}
     volumes = set(read_yaml("docker-compose.yml")["volumes"])
-    assert {path for path in sources - volumes if not (ROOT / path).is_dir()} == set()
+    assert {path for path in sources - volumes if not (ROOT / path).exists()} == set()
 
 
-def test_nginx_gives_up_after_the_service_and_before_its_idle_connections_end() -> None:
-    config = (ROOT / "docker/nginx/autocomplete.conf").read_text()
-    assert f"server 127.0.0.1:{DEFAULTS['port']};" in config
+@pytest.mark.parametrize(("upstream", "host"), [("one.conf", "127.0.0.1"), ("replicas.conf", "autocomplete")])
+def test_nginx_gives_up_after_the_service_and_before_its_idle_connections_end(
+    upstream: str, host: str
+) -> None:
+    nginx = ROOT / "docker/nginx"
+    config = (nginx / "autocomplete.conf").read_text() + (nginx / upstream).read_text()
+    assert f"server {host}:{DEFAULTS['port']};" in config
     assert "proxy_read_timeout 75s;" in config
     assert DEFAULTS["request_timeout_seconds"] < 75
     assert "  keepalive_timeout 4s;" in config
     assert DEFAULTS["keep_alive_seconds"] > 4
     assert "client_max_body_size 1m;" in config
     assert DEFAULTS["max_body_bytes"] < 2**20
+
+
+def test_replicas_are_reached_through_nginx_alone() -> None:
+    assert OVERLAY["autocomplete"]["ports"] == []
+    assert OVERLAY["nginx"]["ports"] == ["127.0.0.1:${AUTOCOMPLETE_PUBLISH:-8000}:80"]
+    assert "listen 80;" in (ROOT / "docker/nginx/autocomplete.conf").read_text()
+    mounted = {mount.split(":")[0] for mount in OVERLAY["nginx"]["volumes"]}
+    assert mounted == {"./docker/nginx/autocomplete.conf", "./docker/nginx/replicas.conf"}
+
+
+def test_prometheus_asks_every_replica_and_is_the_same_otherwise() -> None:
+    one, many = read_yaml("docker/prometheus/prometheus.yml"), read_yaml("docker/prometheus/replicas.yml")
+    (found,) = many["scrape_configs"][0].pop("dns_sd_configs")
+    (static,) = one["scrape_configs"][0].pop("static_configs")
+    assert static["targets"] == [f"{found['names'][0]}:{found['port']}"]
+    assert many == one
+    commands = OVERLAY["prometheus"]["command"], SERVICES["prometheus"]["command"]
+    assert [part.replace("replicas.yml", "prometheus.yml") for part in commands[0]] == commands[1]

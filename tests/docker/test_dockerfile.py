@@ -59,13 +59,20 @@ def test_the_exposed_port_is_the_one_that_is_listened_on() -> None:
         "Dockerfile",
         "docker-compose.yml",
         "docker/healthcheck.py",
+        "docker/compose.replicas.yml",
         "docker/nginx/autocomplete.conf",
+        "docker/nginx/one.conf",
+        "docker/nginx/replicas.conf",
         "docker/systemd/autocomplete.service",
         "docs/deployment.md",
     ],
 )
 def test_every_setting_that_a_file_names_exists(file: str) -> None:
-    published = {"AUTOCOMPLETE_IMAGE", "AUTOCOMPLETE_PUBLISH"}  # of the compose file, not of the service
+    published = {
+        "AUTOCOMPLETE_IMAGE",
+        "AUTOCOMPLETE_PUBLISH",
+        "AUTOCOMPLETE_REPLICAS",
+    }  # of the compose file, not of the service
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", (ROOT / file).read_text())) - published
     assert named
     assert named <= {PREFIX + name.upper() for name in Settings.model_fields}
