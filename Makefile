@@ -8,8 +8,8 @@ FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify foreign-model test test-browser test-contract test-keras test-foreign lint format soak \
-	chaos bench bench-quick profile lock clean
+.PHONY: serve build verify foreign-model test test-browser test-contract test-keras test-foreign ray test-ray \
+	lint format soak chaos bench bench-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -24,7 +24,7 @@ verify: $(MANIFEST)  ## compare the model file with its source
 foreign-model: $(FOREIGN)  ## the default weights as LiteRT's own exporter writes them, with PyTorch in its own environment
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
-	$(BIN)/pytest --ignore tests/browser --ignore tests/keras --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest --ignore tests/browser --ignore tests/keras --ignore tests/ray --cov --cov-report=term-missing:skip-covered
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
@@ -40,6 +40,12 @@ test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, 
 
 test-foreign: $(VENV)/.litert-lm $(FOREIGN)  ## the default weights as a .litertlm, on our engine and on LiteRT-LM
 	$(BIN)/pytest -m foreign tests/foreign
+
+ray: .venv-ray/.ready $(MANIFEST)  ## two replicas of one thread under Ray Serve, on this machine
+	AUTOCOMPLETE_WORKERS=$${AUTOCOMPLETE_WORKERS:-2} exec .venv-ray/bin/python -m app.cluster
+
+test-ray: .venv-ray/.ready $(MANIFEST)  ## a replica killed under load
+	.venv-ray/bin/python -m pytest --no-cov -W ignore -s tests/ray
 
 lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
@@ -101,6 +107,11 @@ $(VENV)/.litert-lm: locks/litert-lm.txt $(VENV)/.dev
 	$(PIP_INSTALL) -r locks/litert-lm.txt
 	touch $@
 
+.venv-ray/.ready: locks/ray.txt
+	$(PYTHON) -m venv .venv-ray
+	$(PIP_INSTALL:$(BIN)/%=.venv-ray/bin/%) -r locks/ray.txt
+	touch $@
+
 # llama.cpp is compiled here, for this processor. GCC 12 drops the stores of AMX's tile configuration as dead.
 $(VENV)/.bench: locks/bench.txt $(VENV)/.runtime
 	CMAKE_ARGS="-DCMAKE_CXX_FLAGS='-fno-dse -fno-tree-dse'" $(PIP_INSTALL) --no-binary=llama-cpp-python -r locks/bench.txt
@@ -117,9 +128,10 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra litert-lm pyproject.toml -o locks/litert-lm.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
 	$(COMPILE) --override models/foreign/overrides.txt models/foreign/requirements.in -o locks/foreign.txt
+	$(COMPILE) -c locks/dev.txt --extra dev --extra ray pyproject.toml -o locks/ray.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
-.PHONY: image image-test compose-test deployment-test sbom
+.PHONY: image image-test compose-test deployment-test kubernetes-test sbom
 ENGINE := docker/engine.sh
 CHECK := $(BIN)/python -m pytest --no-cov -s
 
@@ -134,6 +146,9 @@ compose-test: $(VENV)/.dev image  ## the compose file, up: Prometheus answers wh
 
 deployment-test: $(VENV)/.dev $(MANIFEST)  ## Debian's Prometheus and nginx around the service
 	$(CHECK) tests/docker/prometheus_check.py tests/docker/nginx_check.py
+
+kubernetes-test: $(VENV)/.dev  ## what kubectl renders, against the schemas of Kubernetes; asks no cluster
+	$(CHECK) tests/docker/kubernetes_check.py
 
 sbom: $(VENV)/sbom/.installed $(MANIFEST)  ## bill of materials of what is served, beside the model
 	$(VENV)/sbom/bin/python docker/sbom/sbom.py --python $(VENV)/sbom/serve/bin/python --project pyproject.toml \

@@ -1,7 +1,7 @@
 """`python -m bench.doors`: one crowd before several arrangements of two threads, in turns.
 
-Two replicas of one thread behind nginx, which hashes the client or takes the fewest connections; two workers of
-one thread on one socket; one service of two threads.
+Two replicas of one thread behind nginx, which hashes the client or takes the fewest connections; two workers
+of one thread on one socket; one service of two threads.
 """
 
 from __future__ import annotations
