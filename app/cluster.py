@@ -102,8 +102,11 @@ def deployment(settings: Settings, most: int | None = None) -> serve.Deployment:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until told to end."""
-    start(Settings(), int(arguments[0]) if arguments else None, block=True)
+    """Serve until told to end; what runs then is finished."""
+    try:
+        start(Settings(), int(arguments[0]) if arguments else None, block=True)
+    finally:
+        serve.shutdown()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m bench.doors`: one crowd before several arrangements of two threads, in turns.
 
 Two replicas of one thread behind nginx, which hashes the client or takes the fewest connections; two workers
-of one thread on one socket; one service of two threads.
+of one thread on one socket; one service of two threads; where Ray is, its replicas too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench.load import SETTINGS, report, send
 from bench.machine import describe
-from bench.server import free_port, our_server
+from bench.server import Server, free_port, our_server
 from bench.simulation import Report
 from bench.traffic import Traffic
 
@@ -32,6 +32,7 @@ CROWD = Traffic(1.0, clients=32, shared=96, own=(8, 24), completion=(16, 32))
 """More clients than one replica has room to remember: about twenty."""
 
 HASHED = "hash $client consistent;"
+QUEUED = {**SETTINGS, "AUTOCOMPLETE_QUEUE_SIZE": "256"}
 MAIN = """
 daemon off;
 user root;
@@ -52,7 +53,7 @@ def behind_nginx(model: Path, choice: str) -> Iterator[int]:
     """Two replicas behind nginx as shipped, but for its choice; the port."""
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory())
-        servers = [our_server(model, 1, 4, SETTINGS) for _ in range(2)]
+        servers = [our_server(model, 1, 4, QUEUED) for _ in range(2)]
         for server in servers:
             stack.callback(server.end)
         port = free_port()
@@ -76,10 +77,28 @@ def behind_nginx(model: Path, choice: str) -> Iterator[int]:
 @contextmanager
 def alone(model: Path, workers: int) -> Iterator[int]:
     """One address, two threads in all, that many workers; the port."""
-    server = our_server(model, 2, 8 // workers, {**SETTINGS, "AUTOCOMPLETE_WORKERS": str(workers)})
+    server = our_server(model, 2, 8 // workers, {**QUEUED, "AUTOCOMPLETE_WORKERS": str(workers)})
     try:
         asyncio.run(asyncio.sleep(2.0 * (workers - 1)))  # readyz is one worker's
         yield server.port
+    finally:
+        server.end()
+
+
+@contextmanager
+def under_ray(python: Path, model: Path, replicas: int) -> Iterator[int]:
+    """Replicas under Ray Serve, two threads in all; the port."""
+    port = free_port()
+    settings = {
+        "AUTOCOMPLETE_MODEL": str(model),
+        "AUTOCOMPLETE_PORT": str(port),
+        "AUTOCOMPLETE_THREADS": "2",
+        "AUTOCOMPLETE_WORKERS": str(replicas),
+        "AUTOCOMPLETE_REQUEST_TIMEOUT_SECONDS": "600",
+    }
+    server = Server([str(python), "-m", "app.cluster"], {**QUEUED, **settings}, port, "/readyz")
+    try:
+        yield port
     finally:
         server.end()
 
@@ -93,21 +112,29 @@ ARRANGEMENTS: dict[str, Callable[[Path], AbstractContextManager[int]]] = {
 
 
 def main(
-    rate: Annotated[float, typer.Option(help="Requests a second.")],
-    seconds: Annotated[float, typer.Option(help="Of each run; the first third warms up.")] = 30,
+    rate: Annotated[float, typer.Option(help="Requests a second; a thousand: all at once.")],
+    seconds: Annotated[float, typer.Option(help="Of each run.")] = 30,
+    warm: Annotated[float, typer.Option(help="Seconds of it that do not count.")] = 10,
+    ray: Annotated[Path | None, typer.Option(help="A Python that has Ray.")] = None,
+    only: Annotated[str, typer.Option(help="Arrangements whose names contain this.")] = "",
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken.")] = 2,
     model: Annotated[Path, typer.Option(help="The model file.")] = MODEL,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/doors.json"),
 ) -> None:
     """Print what the crowd saw of each arrangement."""
     crowd = replace(CROWD, rate=rate)
-    found: dict[str, list[Report]] = {name: [] for name in ARRANGEMENTS}
+    arrangements = dict(ARRANGEMENTS)
+    if ray is not None:
+        arrangements["ray, two replicas"] = lambda model: under_ray(ray, model, 2)
+        arrangements["ray, one of two threads"] = lambda model: under_ray(ray, model, 1)
+    arrangements = {name: one for name, one in arrangements.items() if only in name}
+    found: dict[str, list[Report]] = {name: [] for name in arrangements}
     for seed in range(1, rounds + 1):
-        for name, arrangement in ARRANGEMENTS.items():
+        for name, arrangement in arrangements.items():
             with arrangement(model) as port:
                 answers = asyncio.run(send(port, crowd.requests(seconds, seed)))
-            late = [answer for answer in answers if answer.request.arrival > seconds / 3]
-            found[name].append(report(late, max(answer.finished for answer in late) - seconds / 3))
+            late = [answer for answer in answers if answer.request.arrival >= warm]
+            found[name].append(report(late, max(answer.finished for answer in late) - warm))
             Console().print(name, found[name][-1])
     rows = {name: _medians(reports) for name, reports in found.items()}
     output.write_text(json.dumps({"machine": describe(), "rate": rate, "rows": rows}, indent=2) + "\n")
