@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from threading import Event
 
 import ray
 from fastapi import FastAPI
@@ -58,25 +60,22 @@ class Replica:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-def start(settings: Settings, most: int | None = None, *, block: bool = False) -> None:
+def start(settings: Settings, most: int | None = None) -> None:
     """Serve under Ray: on the cluster of RAY_ADDRESS where there is one, else on this machine.
 
     Args:
         settings: Of every replica; a model file of that path must be on every machine.
         most: Replicas at most; none: as many as AUTOCOMPLETE_WORKERS says.
-        block: Whether to wait for a signal.
     """
     os.environ.setdefault("RAY_SERVE_SESSION_ID_HEADER_KEY", CLIENT_HEADER)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if "RAY_ADDRESS" in os.environ:
         ray.init()
-    else:  # a core for each replica, and no ear for other machines
-        ray.init(
-            include_dashboard=False, num_cpus=max(most or 0, settings.workers), _node_ip_address="127.0.0.1"
-        )
+    else:
+        ray.init(include_dashboard=False, num_cpus=max(most or 0, settings.workers))
     serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
     there = settings.model_copy(update={"model": settings.model.resolve()})
-    serve.run(deployment(settings, most).bind(there), name=NAME, blocking=block)
+    serve.run(deployment(settings, most).bind(there), name=NAME)
 
 
 def deployment(settings: Settings, most: int | None = None) -> serve.Deployment:
@@ -103,10 +102,14 @@ def deployment(settings: Settings, most: int | None = None) -> serve.Deployment:
 
 def main(arguments: Sequence[str]) -> None:
     """Serve until told to end; what runs then is finished."""
-    try:
-        start(Settings(), int(arguments[0]) if arguments else None, block=True)
-    finally:
-        serve.shutdown()
+    told = Event()
+    start(Settings(), int(arguments[0]) if arguments else None)
+    for number in (signal.SIGTERM, signal.SIGINT):  # after Ray, whose own handler ends at once
+        signal.signal(number, lambda *_: told.set())
+    told.wait()
+    serve.delete(NAME)  # running requests finish; a shutdown alone would cut them
+    serve.shutdown()
+    ray.shutdown()
 
 
 if __name__ == "__main__":
