@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.cost import Cost, read_cost
+from bench.cost import Cost, mean_cost, read_cost
 from bench.load import SETTINGS, Answer, report, send
 from bench.machine import describe
 from bench.replica import Size
@@ -50,16 +51,16 @@ def ask(server: Server, requests: list[Request]) -> list[Answer]:
     return answers
 
 
-def measure_cost(server: Server, threads: int, rounds: int = 5) -> Cost:
+def measure_cost(server: Server, threads: int, rounds: int = 3) -> Cost:
     """Medians over some rounds, on an idle machine."""
-    slots, seed = 4 * threads, 0
+    slots = 4 * threads
     prefill: dict[int, list[float]] = {tokens: [] for tokens in PREFILL_TOKENS}
     decode: dict[int, list[float]] = {sequences: [] for sequences in range(1, slots + 1)}
     overhead = []
     for _ in range(rounds):
         for tokens in PREFILL_TOKENS:
-            seed += 1
-            (answer,) = ask(server, [Request(0, 10**6 + seed, tokens, tokens, 1, seed)])
+            stranger = Request(0, time.monotonic_ns(), tokens, tokens, 1, 0)
+            (answer,) = ask(server, [stranger])
             timings = answer.body["timings"]
             prefill[answer.body["usage"]["prompt_tokens"]].append(timings["prefill_ms"] / 1e3)
             overhead.append((timings["first_token_ms"] - timings["prefill_ms"]) / 1e3)
@@ -142,14 +143,13 @@ def check(
     rounds: Annotated[int, typer.Option(help="Runs at each load; medians are taken.")] = 1,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/capacity.json"),
 ) -> None:
-    """Measure, predict and measure again at 30 %, 70 % and 120 % of what one replica can do."""
+    """Measure and predict at 30 %, 70 % and 120 % of what one replica can do."""
     size = Size(slots=4 * threads, queue=QUEUE)
     server = start(model, threads, AUTOCOMPLETE_QUEUE_SIZE=str(QUEUE))
     rows: list[dict[str, Any]] = []
     crowd = 0
     try:
         cost = measure_cost(server, threads)
-        cost.write(COST, describe())
         most = capacity(cost, Traffic(1.0), size)
         for load in LOADS:
             traffic = Traffic(load * most)
@@ -157,12 +157,15 @@ def check(
             for seed in range(1, rounds + 1):
                 crowd += traffic.clients  # nobody whom an earlier run has left something in the cache
                 real = _real(server, traffic, seconds, seed, crowd)
-                found.append((simulate(cost, traffic, size=size, seconds=seconds, seed=seed), real))
+                before, cost = cost, measure_cost(server, threads)
+                during = mean_cost(before, cost)  # others may use the machine too
+                found.append((simulate(during, traffic, size=size, seconds=seconds, seed=seed), real))
             rows.append({"load": load, "rate": round(traffic.rate, 3), **_compared(found)})
             console.print(rows[-1])
     finally:
         server.end()
-    output.write_text(json.dumps({"machine": describe(), "capacity": most, "rows": rows}, indent=2) + "\n")
+    result = {"machine": describe(), "capacity": round(most, 3), "rows": rows}
+    output.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def _real(server: Server, traffic: Traffic, seconds: float, seed: int, crowd: int) -> Report:

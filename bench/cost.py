@@ -39,6 +39,20 @@ class Cost:
         path.write_text(json.dumps({"machine": machine, **asdict(self)}, indent=2) + "\n")
 
 
+def mean_cost(one: Cost, other: Cost) -> Cost:
+    """Halfway between two measurements of the same sizes."""
+
+    def mean(pairs: Points, others: Points) -> Points:
+        return tuple((size, (a + b) / 2) for (size, a), (_, b) in zip(pairs, others, strict=True))
+
+    return Cost(
+        one.threads,
+        mean(one.prefill, other.prefill),
+        mean(one.decode, other.decode),
+        (one.overhead + other.overhead) / 2,
+    )
+
+
 def read_cost(path: Path) -> Cost:
     """What `Cost.write` has kept."""
     read = json.loads(path.read_text())
