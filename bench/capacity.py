@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bench.cost import Cost, mean_cost, read_cost
 from bench.load import SETTINGS, Answer, report, send
-from bench.machine import describe
+from bench.machine import Neighbours, describe
 from bench.replica import Size
 from bench.server import Server, our_server
 from bench.simulation import Report, capacity, replicas_needed, simulate, simulate_share
@@ -155,12 +155,17 @@ def check(
             traffic = Traffic(load * most)
             found = []
             for seed in range(1, rounds + 1):
+                others = Neighbours(server.pid)
                 crowd += traffic.clients  # nobody whom an earlier run has left something in the cache
                 real = _real(server, traffic, seconds, seed, crowd)
                 before, cost = cost, measure_cost(server, threads)
                 during = mean_cost(before, cost)  # others may use the machine too
-                found.append((simulate(during, traffic, size=size, seconds=seconds, seed=seed), real))
-            rows.append({"load": load, "rate": round(traffic.rate, 3), **_compared(found)})
+                guess = simulate(during, traffic, size=size, seconds=seconds, seed=seed)
+                found.append((others.cores(), guess, real))
+                console.print(
+                    f"{load:.0%}, others {found[-1][0]:.2f} cores", guess.first_token, real.first_token
+                )
+            rows.append({"load": load, "rate": round(traffic.rate, 3), **_compared(_quiet(found))})
             console.print(rows[-1])
     finally:
         server.end()
@@ -173,9 +178,15 @@ def _real(server: Server, traffic: Traffic, seconds: float, seed: int, crowd: in
     return report(asyncio.run(send(server.port, requests)), seconds)
 
 
+def _quiet(found: list[tuple[float, Report, Report]]) -> list[tuple[Report, Report]]:
+    """The runs that nobody disturbed; where there are none, the one that was disturbed least."""
+    least = min(cores for cores, _, _ in found)
+    return [(guess, real) for cores, guess, real in found if cores <= max(least, Neighbours.QUIET)]
+
+
 def _compared(found: list[tuple[Report, Report]]) -> dict[str, Any]:
     """Predicted, measured and the error of each percentile; medians of the runs."""
-    row: dict[str, Any] = {}
+    row: dict[str, Any] = {"runs": len(found)}
     for index, name in enumerate(("p50", "p95", "p99")):
         predicted = statistics.median(one.first_token[index] for one, _ in found)
         measured = statistics.median(other.first_token[index] for _, other in found)

@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 
 from bench.load import SETTINGS, report, send
-from bench.machine import describe
+from bench.machine import Neighbours, describe
 from bench.server import Server, free_port, our_server
 from bench.simulation import Report
 from bench.traffic import Traffic
@@ -132,10 +132,12 @@ def main(
     for seed in range(1, rounds + 1):
         for name, arrangement in arrangements.items():
             with arrangement(model) as port:
+                others = Neighbours()
                 answers = asyncio.run(send(port, crowd.requests(seconds, seed)))
+                disturbed = others.cores()
             late = [answer for answer in answers if answer.request.arrival >= warm]
             found[name].append(report(late, max(answer.finished for answer in late) - warm))
-            Console().print(name, found[name][-1])
+            Console().print(name, f"others {disturbed:.2f} cores", found[name][-1])
     rows = {name: _medians(reports) for name, reports in found.items()}
     output.write_text(json.dumps({"machine": describe(), "rate": rate, "rows": rows}, indent=2) + "\n")
     Console().print(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -61,3 +62,36 @@ class Probe:
         for _ in range(4):
             self._matrix @ self._matrix
         return time.perf_counter() - began
+
+
+class Neighbours:
+    """How much of the machine others have used since it was made, by the kernel's accounts."""
+
+    QUIET = 0.15
+    """Of a core: what a machine uses that does nothing."""
+
+    def __init__(
+        self, *ours: int, proc: Path = Path("/proc"), clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._ours = (os.getpid(), *ours)
+        self._proc, self._clock = proc, clock
+        self._began, self._then = clock(), self._used()
+
+    def cores(self) -> float:
+        """Cores that were busy on average with other processes than these and their children."""
+        return (self._used() - self._then) / (self._clock() - self._began)
+
+    def _used(self) -> float:
+        """Processor seconds (proc(5): ticks of user, nice, system, irq, softirq and steal time)."""
+        user, nice, system, _, _, irq, softirq, steal = self._ticks("stat", 1, 9)
+        ours = sum(self._of(process) for process in self._ours)
+        return (user + nice + system + irq + softirq + steal - ours) / os.sysconf("SC_CLK_TCK")
+
+    def _of(self, process: int) -> int:
+        children = (self._proc / f"{process}/task/{process}/children").read_text().split()
+        rest = sum(self._of(int(child)) for child in children if int(child) not in self._ours)
+        return sum(self._ticks(f"{process}/stat", 13, 15)) + rest
+
+    def _ticks(self, account: str, first: int, last: int) -> list[int]:
+        line, *_ = (self._proc / account).read_text().splitlines()
+        return [int(field) for field in line.split()[first:last]]
