@@ -78,7 +78,8 @@ async def _ask(port: int, request: Request, began: float) -> Answer:
         said = await reader.read()
         writer.close()
         answered, _, rest = said.partition(b"\r\n\r\n")
-        found = json.loads(rest)
-        return Answer(request, int(answered.split()[1]), time.perf_counter() - began, found)
+        status = int(answered.split()[1])
+        found = json.loads(rest) if status == 200 else {}  # a proxy's own errors are no JSON
+        return Answer(request, status, time.perf_counter() - began, found)
     except (OSError, ValueError, IndexError):
         return Answer(request, 0, time.perf_counter() - began, {})
