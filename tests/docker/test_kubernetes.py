@@ -6,7 +6,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from app.main import ALWAYS_OPEN, create_app
+from app.api import ALWAYS_OPEN
+from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.app.conftest import tiny_manifest
 from tests.docker.files import ROOT, board_queries, compose_services, read_yaml, used_series
@@ -94,7 +95,7 @@ def test_probes_and_monitor_ask_paths_that_the_service_answers_without_a_key() -
         CONTAINER["startupProbe"]["httpGet"]["path"]: "readyz",
         MONITOR["spec"]["endpoints"][0]["path"]: "metrics",
     }
-    app = create_app(settings(), manifest=tiny_manifest(), engine=FakeEngine(), tokenizer=ByteTokenizer())
+    app = create_app(settings(), manifest=tiny_manifest(), engine=FakeEngine(), open_tokenizer=ByteTokenizer)
     routes = {
         path: operation["get"]["operationId"]
         for path, operation in app.openapi()["paths"].items()
