@@ -27,6 +27,10 @@ DECODE_TOKENS = 48
 DECODE_PROMPT = 64
 RATES = (10, 1_000, 100_000)
 LOADS = (0.3, 0.7, 1.2)
+REST = 0.3
+"""Seconds before each prompt of a measurement: back to back it finds the weights in the processor's cache
+and is a third faster (docs/engine.md), which in a crowd it seldom does."""
+
 QUEUE = 16
 """Of the check: short enough to be full within a run over capacity."""
 
@@ -59,6 +63,7 @@ def measure_cost(server: Server, threads: int, rounds: int = 3) -> Cost:
     overhead = []
     for _ in range(rounds):
         for tokens in PREFILL_TOKENS:
+            time.sleep(REST)
             stranger = Request(0, time.monotonic_ns(), tokens, tokens, 1, 0)
             (answer,) = ask(server, [stranger])
             timings = answer.body["timings"]
