@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.cores import usable_cores
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
 from app.engine.local import model_shape
@@ -178,7 +178,7 @@ def _config(model: Path, manifest: Manifest, shape: ModelShape) -> EngineConfig:
         digest=manifest.sha256,
         runtime="litert" if manifest.target == "litert" else "tflite-runtime",
         shape=shape,
-        threads=os.cpu_count() or 1,
+        threads=usable_cores(),
         slots=1,
         prefill_chunk=CHUNK,
         cache_bytes=0,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.engine.shape import ModelShape
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -58,6 +60,15 @@ class Generation:
     def ids(self) -> tuple[int, ...]:
         """Every token id that indexes something: the prompt's, and those with a bias."""
         return self.prompt + tuple(token for token, _ in self.sampling.logit_bias)
+
+    def misfit(self, shape: ModelShape) -> str | None:
+        """Why a model of that shape cannot run it, or nothing."""
+        length = len(self.prompt) + self.max_tokens
+        if not self.prompt or self.max_tokens < 1 or length > shape.sequence_length:
+            return f"{length} tokens do not fit {shape.sequence_length}"
+        if not all(0 <= token < shape.vocabulary for token in self.ids):
+            return "a token id is outside the vocabulary"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

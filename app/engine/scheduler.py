@@ -76,12 +76,8 @@ class Scheduler:
 
     def submit(self, number: int, generation: Generation) -> None:
         """Queue a generation under a new number; a malformed one fails alone."""
-        shape = self._runner.shape
-        length = len(generation.prompt) + generation.max_tokens
-        if not generation.prompt or generation.max_tokens < 1 or length > shape.sequence_length:
-            self._outbox.append(Failed(number, f"{length} tokens do not fit {shape.sequence_length}"))
-        elif not all(0 <= token < shape.vocabulary for token in generation.ids):
-            self._outbox.append(Failed(number, "a token id is outside the vocabulary"))
+        if reason := generation.misfit(self._runner.shape):
+            self._outbox.append(Failed(number, reason))
         else:
             self._waiting.append(Sequence.of(number, generation, self._clock()))
 

@@ -14,24 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.doors import MAIN
 from tests.docker.files import ROOT
 from tests.docker.traffic import answers, complete, free_port, program, wait_until
 
 PAUSE = 0.1
-
-MAIN = """
-daemon off;
-user root;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/bodies;
-  proxy_temp_path {folder}/answers;
-  include {folder}/site.conf;
-}}
-"""
 
 
 def write_config(folder: Path, upstream: str, *changes: tuple[str, str]) -> None:

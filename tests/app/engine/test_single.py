@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Stats, Tokens
+from app.engine.messages import (
+    Failed,
+    Finished,
+    FromEngine,
+    Generation,
+    Logprob,
+    Prefilled,
+    Sampling,
+    Stats,
+    Tokens,
+)
 from app.engine.shape import ModelShape
 from app.engine.single import SingleScheduler, Work, Writing
 
@@ -134,6 +144,10 @@ def test_a_generation_that_fails_fails_alone(scheduler: SingleScheduler) -> None
         (Generation((1,), 0), "1 tokens do not fit 20"),
         (Generation((1,) * 11, 10), "21 tokens do not fit 20"),
         (Generation((50,), 1), "a token id is outside the vocabulary"),
+        (
+            Generation((1,), 1, Sampling(logit_bias=((50, 1.0),))),
+            "a token id is outside the vocabulary",
+        ),
     ],
 )
 def test_a_malformed_generation_fails_alone(
