@@ -60,6 +60,9 @@ class Metrics:
 
         self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens seen by the model")
         self.generation_tokens = self._counter("generation_tokens", "Tokens generated, withheld too")
+        self.decode_tokens = self._counter(
+            "decode_tokens", "Tokens that steps computed, also those nobody got"
+        )
         self.cached_tokens = self._counter("prefix_cache_hit_tokens", "Prompt tokens from the prefix cache")
         self.prefix_bytes = self._gauge("prefix_cache_bytes", "Bytes held by the prefix cache")
         self.drafted_tokens = self._counter("spec_decode_draft_tokens", "Tokens guessed ahead")
@@ -130,6 +133,7 @@ class Metrics:
         self.slots_busy.set(stats.slots_busy)
         self.waiting.set(stats.waiting)
         self.prefix_bytes.set(stats.prefix_bytes)
+        self.decode_tokens.inc(max(0, stats.decode_rows - last.decode_rows))
         self.cached_tokens.inc(max(0, stats.cached_tokens - last.cached_tokens))
         self.drafted_tokens.inc(max(0, stats.drafted_tokens - last.drafted_tokens))
         self.accepted_tokens.inc(max(0, stats.accepted_tokens - last.accepted_tokens))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.engine.messages import Finished, Generation, Logprob, Prefilled, Stats, Tokens
 from app.engine.protocol import State
@@ -47,6 +47,7 @@ class FakeSteps:
             raise EngineFailedError
         self.prefilled = Prefilled(1, 2, 0.001, 0.002)
         for number in self._ids:
+            self._engine.count_token()
             if self._generation.sampling.logprobs is None:
                 return Tokens(1, (number,))
             return Tokens(1, (number,), (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),))
@@ -74,6 +75,11 @@ class FakeEngine:
 
     async def stop(self) -> None:
         """Nothing to end."""
+
+    def count_token(self) -> None:
+        """As an engine counts what its steps compute."""
+        stats = self.stats
+        self.stats = replace(stats, decode_steps=stats.decode_steps + 1, decode_rows=stats.decode_rows + 1)
 
     @asynccontextmanager
     async def generate(self, generation: Generation) -> AsyncIterator[FakeSteps]:

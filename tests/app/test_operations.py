@@ -168,6 +168,7 @@ SERIES = [
     "batch_size_bucket",
     "prompt_tokens_total",
     "generation_tokens_total",
+    "decode_tokens_total",
     "prefix_cache_hit_tokens_total",
     "truncated_total",
     "cancelled_total",
@@ -220,5 +221,7 @@ async def test_the_engines_counters_are_added_up_over_its_restarts(serve: Serve)
     assert "autocomplete_slots_busy 2.0" in first
     assert "autocomplete_num_requests_waiting 1.0" in first
     assert "autocomplete_batch_size_sum 3.0" in first
+    assert "autocomplete_decode_tokens_total 30.0" in first
+    assert "autocomplete_decode_tokens_total 34.0" in second
     assert "autocomplete_prefix_cache_hit_tokens_total 8.0" in second
     assert "autocomplete_batch_size_sum 4.0" in second

@@ -127,19 +127,19 @@ def departure(service: ServiceProcess, clients: int = 20) -> Departure:
     for stream in streams[:8]:
         stream.read()
     wait_until(lambda: service.metric("num_sequences_admitted") == clients, 30)
-    before = service.metric("generation_tokens_total")
+    before = service.metric("decode_tokens_total")
     began = time.monotonic()
     time.sleep(0.5)
-    tokens = service.metric("generation_tokens_total")
+    tokens = service.metric("decode_tokens_total")
     step = (time.monotonic() - began) / max(1.0, (tokens - before) / 8)
-    told = service.metric("generation_tokens_total")
+    told = service.metric("decode_tokens_total")
     left = time.monotonic()
     for stream in streams:
         stream.leave()
     wait_until(lambda: service.metric("slots_busy|num_requests_waiting") == 0, 30)
     freed = time.monotonic() - left
     time.sleep(1.0)
-    return Departure(clients, freed, step, service.metric("generation_tokens_total") - told)
+    return Departure(clients, freed, step, service.metric("decode_tokens_total") - told)
 
 
 @dataclass(frozen=True, slots=True)
