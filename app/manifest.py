@@ -35,7 +35,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     id: str = Field(description="The name under which the model is served")
     file: str = Field(description="The model file's name, beside the manifest")
     sha256: str

@@ -128,6 +128,7 @@ def write_model(checkpoint: Checkpoint, options: BuildOptions, integers: Integer
     parameters = Parameters(weights, options.scheme, integers.rounded, integers.ranges)
     decoder = Decoder(model, Layers(arch, parameters, options.sequence_length))
     decoder.write_decode()
+    decoder.write_start()
     decoder.write_prefill()
     decoder.write_extend()
     write_tokenizer(model, checkpoint.vocabulary)

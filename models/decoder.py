@@ -32,11 +32,11 @@ but the token's own, masked, and the values [KV, N, HD] there."""
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call computes: logits [..., V]; keys and values, joined over the layers."""
+    """What a call computes: logits [..., V]; keys and values [..., KV, HD] of each layer."""
 
     logits: Tensor
-    keys: Tensor
-    values: Tensor
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
 
 
 class Decoder:
@@ -52,7 +52,7 @@ class Decoder:
 
         Inputs: tokens, positions int32 [B]; mask [B, 1, 1, S], 0 where a place is seen and MASKED elsewhere;
         for each layer key_N, value_N [B, KV, S, HD], S a multiple of LANES.
-        Outputs: logits [B, V]; keys, values [L, B, KV, HD].
+        Outputs: logits [B, V]; for each layer new_key_N, new_value_N [B, KV, HD].
         """
         g = self.model.subgraph("decode")
         tokens, positions = g.input("tokens", [-1], "int32"), g.input("positions", [-1], "int32")
@@ -61,22 +61,33 @@ class Decoder:
         caches = self._cache_inputs(g, [-1, kv, -1, size], [1, kv, LANES, size])
         self._finish(g, self.decode(g, tokens, positions, mask, caches))
 
-    def write_prefill(self) -> None:
-        """Signature `prefill`: T tokens of one sequence after P cached ones (both dynamic).
+    def write_start(self) -> None:
+        """Signature `start`: the first T tokens of a sequence (dynamic), two at least.
 
         Inputs: tokens, positions int32 [T]; rows int32 [R], the tokens whose logits are wanted; zeros
-        [Z, KV, HD], Z >= 1, which make N = P + T + Z a multiple of LANES; mask [1, T * G, N], strictly
-        causal, each row G times; for each layer key_N, value_N [P, KV, HD]. With nothing cached, LANES masked
-        places of zeros stand for it.
-        Outputs: logits [R, V]; keys, values [L, T, KV, HD].
+        [Z, KV, HD], Z >= 1, which make N = T - 1 + Z a multiple of LANES; mask [1, T * G, N], strictly
+        causal, each row G times.
+        Outputs: logits [R, V]; for each layer new_key_N, new_value_N [T, KV, HD].
         """
-        g = self.model.subgraph("prefill")
-        tokens, positions = g.input("tokens", [-1], "int32"), g.input("positions", [-1], "int32")
+        self._write_prompt("start", cached=False)
+
+    def write_prefill(self) -> None:
+        """Signature `prefill`: T tokens after P cached ones (both dynamic), two and one at least.
+
+        Inputs: those of `start`, with N = P + T - 1 + Z; for each layer key_N, value_N [P, KV, HD].
+        Outputs: those of `start`.
+        """
+        self._write_prompt("prefill", cached=True)
+
+    def _write_prompt(self, name: str, *, cached: bool) -> None:
+        g = self.model.subgraph(name)
+        tokens, positions = (g.input(part, [-1], "int32", initial=[2]) for part in ("tokens", "positions"))
         rows = g.input("rows", [-1], "int32")
-        mask = g.input("mask", [1, -1, -1], initial=[1, self.arch.group, 2 * LANES])
+        width = 2 * LANES if cached else LANES
+        mask = g.input("mask", [1, -1, -1], initial=[1, 2 * self.arch.group, width])
         kv, size = self.arch.kv_heads, self.arch.head_size
         zeros = g.input("zeros", [-1, kv, size], initial=[LANES - 1, kv, size])
-        caches = self._cache_inputs(g, [-1, kv, size], [LANES, kv, size])
+        caches = self._cache_inputs(g, [-1, kv, size], [LANES, kv, size]) if cached else None
         self._finish(g, self.prefill(g, tokens, positions, rows, mask, caches, zeros))
 
     def write_extend(self) -> None:
@@ -85,7 +96,7 @@ class Decoder:
         Inputs: tokens, positions int32 [T]; place [1, T, S], 1 where a token belongs (P + t) and 0 elsewhere;
         mask [1, T * G, S], strictly causal, each row G times; for each layer key_N, value_N [KV, S, HD], S a
         multiple of LANES, whose places from P to P + T are zero.
-        Outputs: logits [T, V]; keys, values [L, T, KV, HD].
+        Outputs: logits [T, V]; for each layer new_key_N, new_value_N [T, KV, HD].
         """
         g = self.model.subgraph("extend")
         tokens, positions = g.input("tokens", [-1], "int32"), g.input("positions", [-1], "int32")
@@ -104,6 +115,8 @@ class Decoder:
         keys, values = [], []
         for n, (old_k, old_v) in enumerate(caches):
             q, k, v = self.layers.project(g, n, x, rope)  # [B, heads, HD]
+            keys.append(k)
+            values.append(v)
             q = ops.reshape(q, [B, KV, G, HD])
             k = ops.reshape(k, [B, KV, 1, HD])
             v = ops.reshape(v, [B, KV, 1, HD])
@@ -112,9 +125,7 @@ class Decoder:
             own, old, total = _weigh(own, old)
             o = (ops.batch_matmul(old, old_v) + own * v) / total
             x = self.layers.after_attention(g, n, x, ops.reshape(o, [B, a.heads * HD]))
-            keys.append(ops.reshape(k, [1, B, KV, HD]))
-            values.append(ops.reshape(v, [1, B, KV, HD]))
-        return Outcome(self.layers.head(g, x), ops.concat(keys, 0), ops.concat(values, 0))
+        return Outcome(self.layers.head(g, x), keys, values)
 
     def prefill(
         self,
@@ -123,16 +134,19 @@ class Decoder:
         positions: Tensor,
         rows: Tensor,
         mask: Tensor,
-        caches: Caches,
+        caches: Caches | None,
         zeros: Tensor,
     ) -> Outcome:
-        """T tokens of one sequence; shapes as in `write_prefill`."""
+        """T tokens of one sequence, its first without caches; shapes as in `write_start`, `write_prefill`."""
+
+        def older(new: Tensor, cached: Tensor | None) -> Tensor:
+            """[KV, N, HD]; the last token is older than no other."""
+            parts = [ops.all_but_last(new), zeros]
+            return ops.transpose(ops.concat([cached, *parts] if cached else parts, 0), [1, 0, 2])
 
         def look(n: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-            old_k, old_v = caches[n]
-            every_k = ops.transpose(ops.concat([old_k, k, zeros], 0), [1, 0, 2])  # [KV, N, HD]
-            every_v = ops.transpose(ops.concat([old_v, v, zeros], 0), [1, 0, 2])
-            return ops.batch_matmul(q, every_k, transpose_b=True) + mask, every_v
+            old_k, old_v = caches[n] if caches else (None, None)
+            return ops.batch_matmul(q, older(k, old_k), transpose_b=True) + mask, older(v, old_v)
 
         return self._one_sequence(g, tokens, positions, rows, look)
 
@@ -163,6 +177,8 @@ class Decoder:
         keys, values = [], []
         for n in range(a.layers):
             q, k, v = self.layers.project(g, n, x, rope)  # [T, heads, HD]
+            keys.append(k)
+            values.append(v)
             q = ops.transpose(ops.reshape(q, [T, KV, G, HD]), [1, 0, 2, 3])  # [KV, T, G, HD]
             own_k = ops.transpose(ops.reshape(k, [T, KV, 1, HD]), [1, 0, 2, 3])  # [KV, T, 1, HD]
             own_v = ops.transpose(ops.reshape(v, [T, KV, 1, HD]), [1, 0, 2, 3])
@@ -173,15 +189,14 @@ class Decoder:
             o = (ops.batch_matmul(old, every_v) + own) / total
             o = ops.transpose(ops.reshape(o, [KV, T, G, HD]), [1, 0, 2, 3])  # [T, KV, G, HD]
             x = self.layers.after_attention(g, n, x, ops.reshape(o, [T, a.heads * HD]))
-            keys.append(ops.reshape(k, [1, T, KV, HD]))
-            values.append(ops.reshape(v, [1, T, KV, HD]))
         logits = self.layers.head(g, x if rows is None else ops.gather(x, rows))
-        return Outcome(logits, ops.concat(keys, 0), ops.concat(values, 0))
+        return Outcome(logits, keys, values)
 
     def _finish(self, g: Graph, outcome: Outcome) -> None:
         g.output("logits", outcome.logits)
-        g.output("keys", outcome.keys)
-        g.output("values", outcome.values)
+        for n, (key, value) in enumerate(zip(outcome.keys, outcome.values, strict=True)):
+            g.output(f"new_key_{n}", key)
+            g.output(f"new_value_{n}", value)
         self.model.signature(g)
 
     def _cache_inputs(self, g: Graph, shape: Sequence[int], initial: Sequence[int]) -> Caches:

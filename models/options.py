@@ -15,6 +15,9 @@ from models.sampling import Sampler
 Quantization = Literal["none", "float16", "dynamic", "int8", "int4"]
 Target = Literal["litert", "tflite-runtime"]
 
+ALIGNED = 16
+"""Floats: LiteRT writes the keys of each token where the engine wants them, from such an address on."""
+
 SCHEMES: dict[tuple[Quantization, Target], Scheme] = {
     ("none", "litert"): Scheme("float32", "float32"),
     ("none", "tflite-runtime"): Scheme("float32", "float32"),
@@ -94,6 +97,8 @@ def check(checkpoint: Checkpoint, options: BuildOptions) -> None:
         )
     if arch.heads % arch.kv_heads or arch.head_size % 2:
         raise BuildError(f"{arch.heads} heads of {arch.head_size} over {arch.kv_heads} do not divide evenly")
+    if arch.kv_heads * arch.head_size % ALIGNED:
+        raise BuildError(f"{arch.kv_heads} key heads of {arch.head_size}: no multiple of {ALIGNED}")
 
 
 def _check_sampler(sampler: Sampler) -> None:

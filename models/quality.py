@@ -13,11 +13,10 @@ from app.cores import usable_cores
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
 from app.engine.local import model_shape
-from app.engine.memory import float_zeros
 from app.engine.prefix import Entry
 from app.engine.process import open_runner
 from app.engine.runner import Runner
-from app.engine.shape import LANES, ModelShape
+from app.engine.shape import ModelShape
 from app.manifest import Manifest
 from models.architecture import Checkpoint
 from models.errors import BuildError
@@ -99,7 +98,7 @@ def measure(
     reference = Reference(checkpoint)
     for n, window in enumerate(windows):
         reference.reset()
-        entry = _entry(shape)
+        entry = Entry.empty(shape)
         for start, chunk in _chunks(window):
             began = time.perf_counter()
             logits = runner.prefill(entry, np.array(chunk, np.int32), range(len(chunk)))
@@ -151,11 +150,6 @@ def _likelihood(logits: Array, targets: list[int]) -> float:
 def _chunks(window: list[int]) -> Iterator[tuple[int, list[int]]]:
     for start in range(0, len(window), CHUNK):
         yield start, window[start : start + CHUNK]
-
-
-def _entry(shape: ModelShape) -> Entry:
-    rows = float_zeros(2 * shape.layers, LANES + shape.sequence_length, shape.kv_heads, shape.head_size)
-    return Entry(rows, np.zeros(shape.sequence_length, np.int32))
 
 
 def _time_decode(runner: Runner, shape: ModelShape, entry: Entry) -> list[float]:

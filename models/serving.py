@@ -76,22 +76,20 @@ def _prefill(
 ) -> tuple[Tensor, ...]:
     """The loop's first state, as STATE names it."""
     a, W, N = decoder.arch, generation.window, generation.tokens
-    padding = LANES - W % LANES
-    order = np.arange(LANES + W + padding) - LANES
-    seen = (order >= 0) & (order < np.arange(W)[:, None])
+    padding = LANES - (W - 1) % LANES
+    seen = np.arange(W - 1 + padding) < np.arange(W)[:, None]
     mask = np.where(seen, 0, MASKED).astype(np.float32).repeat(a.group, axis=0)[None]
-    blank = g.constant(np.zeros((LANES, a.kv_heads, a.head_size), np.float32))
     outcome = decoder.prefill(
         g,
         tokens,
         positions=g.constant(np.arange(W, dtype=np.int32)),
         rows=kept - 1,
         mask=g.constant(mask),
-        caches=[(blank, blank)] * a.layers,
+        caches=None,
         zeros=g.constant(np.zeros((padding, a.kv_heads, a.head_size), np.float32)),
     )
     room = ops.fill(g, [a.layers, a.kv_heads, N, a.head_size], 0.0)
-    by_head = [ops.transpose(new, [0, 2, 1, 3]) for new in (outcome.keys, outcome.values)]
+    by_head = [ops.transpose(_join(new), [0, 2, 1, 3]) for new in (outcome.keys, outcome.values)]
     caches = [ops.concat([new, room], 2) for new in by_head]
     written = g.constant(np.zeros(N, np.int32))
     sampler = generation.sampler
@@ -140,12 +138,17 @@ def _body(model: Model, decoder: Decoder, state: Sequence[Tensor], generation: G
         *following,
         chosen,
         ops.dynamic_update_slice(written, token, count),
-        ops.dynamic_update_slice(keys, ops.reshape(outcome.keys, shape), at),
-        ops.dynamic_update_slice(values, ops.reshape(outcome.values, shape), at),
+        ops.dynamic_update_slice(keys, ops.reshape(_join(outcome.keys), shape), at),
+        ops.dynamic_update_slice(values, ops.reshape(_join(outcome.values), shape), at),
     )
     for name, tensor in zip(STATE, (*outputs, *random), strict=False):
         g.output(name, tensor)
     return g
+
+
+def _join(layers: Sequence[Tensor]) -> Tensor:
+    """[L, T, KV, HD] of each layer's [T, KV, HD]."""
+    return ops.concat([ops.reshape(layer, [1, *layer.shape]) for layer in layers], 0)
 
 
 def _layer(caches: Tensor, n: int) -> Tensor:

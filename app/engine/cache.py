@@ -63,20 +63,16 @@ class DecodeCache:
     def _touch(self, batch: int) -> None:
         self._touched = max(self._touched, batch * self.length)
 
-    def append(self, keys: Floats, values: Floats, positions: Sequence[int]) -> None:
-        """Store one new token of each sequence: keys, values [L, B, KV, HD] at its position."""
-        layers, batch = self.shape.layers, keys.shape[1]
-        view, sequences = self.view(batch), np.arange(batch)
-        # Two index arrays around a slice put the batch dimension first: [B, L, KV, HD].
-        view[:layers, sequences, :, positions] = keys.transpose(1, 0, 2, 3)
-        view[layers:, sequences, :, positions] = values.transpose(1, 0, 2, 3)
+    def append(self, rows: Floats, positions: Sequence[int]) -> None:
+        """Store one new token of each sequence, rows [2L, B, KV, HD], at its position."""
+        sequences = np.arange(rows.shape[1])
+        # Two index arrays around a slice put the batch dimension first: [B, 2L, KV, HD].
+        self.view(len(sequences))[:, sequences, :, positions] = rows.transpose(1, 0, 2, 3)
 
-    def write(self, slot: int, start: int, keys: Floats, values: Floats) -> None:
-        """Store tokens of one sequence from a position on: keys, values [L, T, KV, HD]."""
-        layers, count = keys.shape[:2]
-        places = self.view(self.slots)[:, slot, :, start : start + count]
-        places[:layers] = keys.transpose(0, 2, 1, 3)
-        places[layers:] = values.transpose(0, 2, 1, 3)
+    def write(self, slot: int, start: int, rows: Floats) -> None:
+        """Store tokens of one sequence, rows [2L, T, KV, HD], from a position on."""
+        places = self.view(self.slots)[:, slot, :, start : start + rows.shape[1]]
+        places[:] = rows.transpose(0, 2, 1, 3)
 
     def clear(self, slot: int, start: int, end: int) -> None:
         """Zero the places start..end of a sequence."""

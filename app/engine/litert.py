@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -30,8 +30,7 @@ class _Call:
     length: int
     small: dict[str, Array]
     logits: Floats
-    keys: Floats
-    values: Floats
+    rows: Floats
     inputs: dict[str, Any]
     outputs: dict[str, Any]
 
@@ -48,6 +47,7 @@ class LiteRtRunner:
         self._wrap = wrap
         self._shape = shape
         self._calls: dict[str, _Call] = {}
+        self._sizes: dict[str, dict[str, tuple[int, ...]]] = {}
 
     @property
     def shape(self) -> ModelShape:
@@ -56,21 +56,20 @@ class LiteRtRunner:
 
     def prefill(self, entry: Entry, tokens: Ints, rows: Sequence[int]) -> Floats:
         """See Runner.prefill."""
-        s, count = self._shape, len(tokens)
-        small = prefill_inputs(s, entry.length, count)
-        arrays = {
-            "tokens": aligned(tokens),
-            "positions": aligned(small.positions),
-            "rows": aligned(np.asarray(rows, np.int32)),
-            "mask": aligned(small.mask),
-            "zeros": aligned(small.zeros),
+        given = prefill_inputs(self._shape, entry.length, tokens, rows)
+        small = {
+            "tokens": aligned(given.tokens),
+            "positions": aligned(given.positions),
+            "rows": aligned(given.rows),
+            "mask": aligned(given.mask),
+            "zeros": aligned(given.zeros),
         }
-        logits = float_zeros(len(rows), s.vocabulary)
-        keys = float_zeros(s.layers, count, s.kv_heads, s.head_size)
-        values = float_zeros(s.layers, count, s.kv_heads, s.head_size)
-        inputs = self._inputs("prefill", arrays, entry.cached)
-        self._model.run_by_name("prefill", inputs, self._outputs(logits, keys, values))
-        entry.extend(entry.length, tokens, keys, values)
+        logits = float_zeros(len(rows), self._shape.vocabulary)
+        signature = "prefill" if entry.length else "start"
+        inputs = self._inputs(signature, small, entry.cached if entry.length else ())
+        outputs = self._outputs(logits, entry.room(len(given.tokens)))
+        self._model.run_by_name(signature, inputs, outputs)
+        entry.extend(tokens)
         return logits
 
     def decode(self, cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
@@ -84,7 +83,7 @@ class LiteRtRunner:
         call.small["positions"][:] = positions
         decode_mask(call.small["mask"], positions)
         self._model.run_by_name("decode", call.inputs, call.outputs)
-        cache.append(call.keys, call.values, positions)
+        cache.append(call.rows, positions)
         return call.logits
 
     def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
@@ -102,7 +101,7 @@ class LiteRtRunner:
         call.small["mask"][:] = inputs.mask
         cache.clear(0, position, position + count)
         self._model.run_by_name("extend", call.inputs, call.outputs)
-        return Drafted(call.logits, call.keys, call.values)
+        return Drafted(call.logits, call.rows)
 
     def _bind(
         self, signature: str, cache: DecodeCache, count: int, small: dict[str, Array], caches: Floats
@@ -111,24 +110,26 @@ class LiteRtRunner:
         s = self._shape
         small |= {name: aligned(np.zeros(count, np.int32)) for name in ("tokens", "positions")}
         logits = float_zeros(count, s.vocabulary)
-        keys = float_zeros(s.layers, count, s.kv_heads, s.head_size)
-        values = float_zeros(s.layers, count, s.kv_heads, s.head_size)
-        inputs, outputs = self._inputs(signature, small, caches), self._outputs(logits, keys, values)
-        call = _Call(cache, cache.length, small, logits, keys, values, inputs, outputs)
+        rows = float_zeros(2 * s.layers, count, s.kv_heads, s.head_size)
+        inputs, outputs = self._inputs(signature, small, caches), self._outputs(logits, rows)
+        call = _Call(cache, cache.length, small, logits, rows, inputs, outputs)
         self._calls[signature] = call
         return call
 
-    def _inputs(self, signature: str, small: dict[str, Array], caches: Floats) -> dict[str, Any]:
-        """Buffers over the inputs, the signature resized to them; caches [2L, ...]."""
-        layers = self._shape.layers
-        names = [f"key_{n}" for n in range(layers)] + [f"value_{n}" for n in range(layers)]
-        arrays = small | dict(zip(names, caches, strict=True))
+    def _inputs(self, signature: str, small: dict[str, Array], caches: Iterable[Floats]) -> dict[str, Any]:
+        """Buffers over the inputs, the signature resized to them; caches of each layer, if any."""
+        arrays = small | dict(zip(self._shape.cache_names, caches, strict=False))
+        sizes = self._sizes.setdefault(signature, {})
         for name, array in arrays.items():
-            self._model.resize_input_tensor_by_name(signature, name, list(array.shape))
+            if sizes.get(name) != array.shape:
+                self._model.resize_input_tensor_by_name(signature, name, list(array.shape))
+                sizes[name] = array.shape
         return {name: self._wrap(array) for name, array in arrays.items()}
 
-    def _outputs(self, logits: Floats, keys: Floats, values: Floats) -> dict[str, Any]:
-        return {"logits": self._wrap(logits), "keys": self._wrap(keys), "values": self._wrap(values)}
+    def _outputs(self, logits: Floats, rows: Floats) -> dict[str, Any]:
+        """Buffers over the outputs; rows [2L, T, KV, HD] take keys and values where they shall lie."""
+        new = zip(self._shape.cache_names, rows, strict=True)
+        return {"logits": self._wrap(logits)} | {f"new_{name}": self._wrap(layer) for name, layer in new}
 
 
 def open_litert(path: Path, weights: PackedWeights, shape: ModelShape, threads: int) -> LiteRtRunner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ class Entry:
     """One sequence's keys and values, position-major.
 
     Attributes:
-        rows: [2L, LANES + capacity, KV, HD]: keys of every layer, then values, behind LANES places of zeros.
+        rows: [2L, capacity, KV, HD]: keys of every layer, then values.
         tokens: int32 ids of the sequence; the first `length` have keys and values.
         users: Requests that are extending it; nobody else changes or drops it.
         high_water: Most places ever written, which is what it costs in memory.
@@ -32,17 +33,27 @@ class Entry:
     users: int = 0
     high_water: int = 0
 
+    @classmethod
+    def empty(cls, shape: ModelShape) -> Self:
+        """Room for a whole sequence."""
+        # One place more than it needs (see prefill_inputs), and every layer on an aligned address.
+        places = (shape.sequence_length // LANES + 1) * LANES
+        rows = float_zeros(2 * shape.layers, places, shape.kv_heads, shape.head_size)
+        return cls(rows, np.zeros(shape.sequence_length, np.int32))
+
     @property
     def cached(self) -> Floats:
-        """What a call reads: the rows so far, or the zeros that stand for none."""
-        return self.rows[:, LANES : LANES + self.length] if self.length else self.rows[:, :LANES]
+        """The rows so far."""
+        return self.rows[:, : self.length]
 
-    def extend(self, start: int, tokens: npt.NDArray[np.int32], keys: Floats, values: Floats) -> None:
-        """Write the tokens after `start` with keys, values [L, T, KV, HD]."""
-        layers, end = len(keys), start + len(tokens)
-        self.rows[:layers, LANES + start : LANES + end] = keys
-        self.rows[layers:, LANES + start : LANES + end] = values
-        self.tokens[start:end] = tokens
+    def room(self, count: int) -> Floats:
+        """The rows [2L, T, KV, HD] of the next `count` tokens, to be written."""
+        return self.rows[:, self.length : self.length + count]
+
+    def extend(self, tokens: npt.NDArray[np.int32]) -> None:
+        """The rows of these tokens have been written into their room."""
+        end = self.length + len(tokens)
+        self.tokens[self.length : end] = tokens
         self.length = end
         self.high_water = max(self.high_water, end)
 
@@ -75,13 +86,13 @@ class PrefixCache:
             if common > 0 and common >= shared:
                 best, shared = entry, common
         if best is None:
-            entry = self._new()
+            entry = Entry.empty(self.shape)
         elif best.users == 0 and best.length - shared <= OVERWRITTEN:
             entry = best
             self.entries.remove(best)
         else:
-            entry = self._new()
-            entry.rows[:, LANES : LANES + shared] = best.rows[:, LANES : LANES + shared]
+            entry = Entry.empty(self.shape)
+            entry.rows[:, :shared] = best.rows[:, :shared]
             entry.tokens[:shared] = best.tokens[:shared]
             entry.high_water = shared
         entry.length = shared
@@ -94,8 +105,9 @@ class PrefixCache:
         if len(tokens) * self.shape.token_bytes > self.budget:
             return
         entry, shared = self.acquire(tokens)
-        new, layers = rows(shared), self.shape.layers
-        entry.extend(shared, tokens[shared:], new[:layers], new[layers:])
+        rest = tokens[shared:]
+        entry.room(len(rest))[:] = rows(shared)
+        entry.extend(rest)
         self.release(entry)
 
     def release(self, entry: Entry) -> None:
@@ -112,12 +124,6 @@ class PrefixCache:
                 break
             total -= old.high_water * self.shape.token_bytes
             self.entries.remove(old)
-
-    def _new(self) -> Entry:
-        s = self.shape
-        places = -(-s.sequence_length // LANES) * LANES  # so that every layer starts on an aligned address
-        rows = float_zeros(2 * s.layers, LANES + places, s.kv_heads, s.head_size)
-        return Entry(rows, np.zeros(s.sequence_length, np.int32))
 
 
 def _common(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> int:

@@ -46,34 +46,39 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """What was computed for tokens that may not stay: logits [T, V]; keys, values [L, T, KV, HD].
+    """What was computed for tokens that may not stay: logits [T, V]; rows [2L, T, KV, HD], keys, then values.
 
-    Valid until the next call; whoever accepts tokens stores their keys and values.
+    Valid until the next call; whoever accepts tokens stores their rows.
     """
 
     logits: Floats
-    keys: Floats
-    values: Floats
+    rows: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class PrefillInputs:
-    """The small inputs of signature `prefill` (models/decoder.py) for T tokens after P."""
+    """The small inputs of signatures `start` and `prefill` (models/decoder.py)."""
 
+    tokens: Ints
     positions: Ints
+    rows: Ints
     mask: Floats
     zeros: Floats
 
 
-def prefill_inputs(shape: ModelShape, start: int, count: int) -> PrefillInputs:
-    """Positions [T], mask [1, T * G, N] and zeros [Z, KV, HD] for T = count tokens after P = start."""
-    blank = 0 if start else LANES  # places of zeros that stand for an empty cache
-    padding = LANES - (start + count) % LANES
-    order = np.arange(-blank, start + count + padding)  # the position that each place holds
-    positions = np.arange(start, start + count, dtype=np.int32)
-    seen = (order >= 0) & (order < positions[:, None])
+def prefill_inputs(shape: ModelShape, start: int, tokens: Ints, rows: Sequence[int]) -> PrefillInputs:
+    """For T tokens after P = start: mask [1, T * G, N], zeros [Z, KV, HD].
+
+    A call has two tokens at least; one that is alone comes twice, and the second counts for nothing.
+    """
+    tokens = np.resize(tokens, max(len(tokens), 2)).astype(np.int32)
+    positions = np.arange(start, start + len(tokens), dtype=np.int32).clip(max=shape.sequence_length - 1)
+    older = start + len(tokens) - 1
+    padding = LANES - older % LANES
+    seen = np.arange(older + padding) < positions[:, None]
     mask = np.where(seen, np.float32(0), np.float32(MASKED)).repeat(shape.group, axis=0)[None]
-    return PrefillInputs(positions, mask, np.zeros((padding, shape.kv_heads, shape.head_size), np.float32))
+    zeros = np.zeros((padding, shape.kv_heads, shape.head_size), np.float32)
+    return PrefillInputs(tokens, positions, np.asarray(rows, np.int32), mask, zeros)
 
 
 @dataclass(frozen=True, slots=True)

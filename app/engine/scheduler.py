@@ -173,9 +173,10 @@ class Scheduler:
         self._balance()
         tokens = [*map(int, rest), *[0] * (EXTENDED - len(rest))]
         found = self._runner.extend(self._cache, tokens, start)
-        keys, values = found.keys[:, : len(rest)], found.values[:, : len(rest)]
-        self._cache.write(0, start, keys, values)
-        entry.extend(start, rest, keys, values)
+        rows = found.rows[:, : len(rest)]
+        self._cache.write(0, start, rows)
+        entry.room(len(rest))[:] = rows
+        entry.extend(rest)
         logits: Floats = found.logits[len(rest) - 1]
         return logits
 
@@ -237,7 +238,7 @@ class Scheduler:
             sequence.choose(found.logits[kept])
             kept += 1
         self._outbox += sequence.said()
-        self._cache.write(0, start, found.keys[:, :kept], found.values[:, :kept])
+        self._cache.write(0, start, found.rows[:, :kept])
         sequence.computed += kept
         self._count(seconds, kept)
         self._drafted_tokens += len(draft)

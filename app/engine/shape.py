@@ -27,6 +27,11 @@ class ModelShape:
     sequence_length: int
 
     @property
+    def cache_names(self) -> list[str]:
+        """Each layer's keys, then values, as the signatures call them; new ones have `new_` before."""
+        return [f"{part}_{n}" for part in ("key", "value") for n in range(self.layers)]
+
+    @property
     def token_floats(self) -> int:
         """Floats that one token's keys (or values) take in one layer."""
         return self.kv_heads * self.head_size

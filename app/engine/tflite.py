@@ -29,20 +29,17 @@ class TfLiteRunner:
 
     def prefill(self, entry: Entry, tokens: Ints, rows: Sequence[int]) -> Floats:
         """See Runner.prefill."""
-        s, start = self._shape, entry.length
-        small = prefill_inputs(s, start, len(tokens))
-        found = self._signatures["prefill"](
-            tokens=tokens,
-            positions=small.positions,
-            rows=np.asarray(rows, np.int32),
-            mask=small.mask,
-            zeros=small.zeros,
-            **self._caches(entry.cached),
+        given = prefill_inputs(self._shape, entry.length, tokens, rows)
+        found = self._signatures["prefill" if entry.length else "start"](
+            tokens=given.tokens,
+            positions=given.positions,
+            rows=given.rows,
+            mask=given.mask,
+            zeros=given.zeros,
+            **(self._caches(entry.cached) if entry.length else {}),
         )
-        keys, values = (
-            found[name].reshape(s.layers, len(tokens), s.kv_heads, s.head_size) for name in ("keys", "values")
-        )
-        entry.extend(start, tokens, keys, values)
+        entry.room(len(given.tokens))[:] = self._rows(found)
+        entry.extend(tokens)
         return found["logits"]  # type: ignore[no-any-return]
 
     def decode(self, cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
@@ -55,7 +52,7 @@ class TfLiteRunner:
             mask=mask,
             **self._caches(cache.view(len(tokens))),
         )
-        cache.append(found["keys"], found["values"], positions)
+        cache.append(self._rows(found), positions)
         return found["logits"]  # type: ignore[no-any-return]
 
     def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
@@ -69,12 +66,14 @@ class TfLiteRunner:
             mask=inputs.mask,
             **self._caches(cache.view(1)[:, 0]),
         )
-        return Drafted(found["logits"], found["keys"], found["values"])
+        return Drafted(found["logits"], self._rows(found))
 
     def _caches(self, blocks: Floats) -> dict[str, Floats]:
-        layers = self._shape.layers
-        names = [f"key_{n}" for n in range(layers)] + [f"value_{n}" for n in range(layers)]
-        return dict(zip(names, blocks, strict=True))
+        return dict(zip(self._shape.cache_names, blocks, strict=True))
+
+    def _rows(self, found: dict[str, Floats]) -> Floats:
+        """New keys of every layer, then values: [2L, T, KV, HD]."""
+        return np.stack([found[f"new_{name}"] for name in self._shape.cache_names])
 
 
 def open_tflite(path: Path, shape: ModelShape, threads: int) -> TfLiteRunner:
@@ -82,5 +81,7 @@ def open_tflite(path: Path, shape: ModelShape, threads: int) -> TfLiteRunner:
     from tflite_runtime.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    signatures = {name: interpreter.get_signature_runner(name) for name in ("prefill", "decode", "extend")}
+    signatures = {
+        name: interpreter.get_signature_runner(name) for name in ("start", "prefill", "decode", "extend")
+    }
     return TfLiteRunner(signatures, shape)

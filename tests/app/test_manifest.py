@@ -44,7 +44,7 @@ def test_a_manifest_is_read_as_it_was_written(model: Path, manifest: Manifest) -
 
 def test_a_manifest_can_be_read_by_people(model: Path) -> None:
     text = manifest_path(model).read_text(encoding="utf-8")
-    assert text.startswith('{\n  "format": 1,\n  "id": "tiny",\n  "file": "tiny.tflite",\n')
+    assert text.startswith('{\n  "format": 2,\n  "id": "tiny",\n  "file": "tiny.tflite",\n')
     assert text.endswith("}\n")
 
 
@@ -58,7 +58,7 @@ def test_a_missing_manifest_says_how_to_build_the_model(model: Path) -> None:
         read_manifest(model)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 2}', "\x00"])
 def test_what_is_no_manifest_is_refused_in_one_line(model: Path, text: str) -> None:
     manifest_path(model).write_text(text)
     with pytest.raises(
@@ -71,7 +71,7 @@ def test_what_is_no_manifest_is_refused_in_one_line(model: Path, text: str) -> N
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"format": 2}, "format: Input should be 1"),
+        ({"format": 1}, "format: Input should be 2"),
         ({"bytes": "many"}, "bytes: Input should be a valid integer"),
         ({"unknown": 1}, "unknown: Extra inputs are not permitted"),
         ({"end_ids": None}, "end_ids: Input should be a valid array"),

@@ -67,7 +67,7 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
     manifest = build(options(source), stages())
     content = (source.parent / "out" / "toy.tflite").read_bytes()
     expected = {
-        "format": 1,
+        "format": 2,
         "id": "toy",
         "file": "toy.tflite",
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -98,6 +98,7 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
     assert found.keys() - expected.keys() == {"signatures", "tools", "weight_bytes"}
     assert set(manifest.signatures) == {
         "decode",
+        "start",
         "prefill",
         "extend",
         "tokenize",
@@ -233,6 +234,12 @@ def test_options_that_do_not_fit_are_refused_in_one_line(
 def test_heads_that_do_not_divide_evenly_are_refused(source: Path, change: dict[str, int]) -> None:
     arch = replace(CHECKPOINT.architecture, **change)  # type: ignore[arg-type]
     with pytest.raises(BuildError, match="do not divide evenly"):
+        write_model(replace(CHECKPOINT, architecture=arch), options(source))
+
+
+def test_keys_that_cannot_be_written_in_place_are_refused(source: Path) -> None:
+    arch = replace(CHECKPOINT.architecture, kv_heads=1, head_size=8)
+    with pytest.raises(BuildError, match="1 key heads of 8: no multiple of 16"):
         write_model(replace(CHECKPOINT, architecture=arch), options(source))
 
 

@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from app.engine.runner import decode_mask, extend_inputs, prefill_inputs
-from app.engine.shape import LANES, ModelShape
+from app.engine.shape import ModelShape
 from models.architecture import Architecture, Checkpoint
 from models.decoder import Decoder
 from models.graph import Array, Model
@@ -21,6 +21,9 @@ from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
 from models.reference import Reference
 from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
+
+Past = tuple[Array, Array]
+"""Keys and values [L, P, KV, HD]."""
 
 TEXT = np.random.Generator(np.random.PCG64(1)).integers(1, 260, 40).tolist()
 LENGTH = 128
@@ -57,30 +60,35 @@ class Calls:
         parameters = Parameters(scale_queries(checkpoint.weights, arch), scheme)
         decoder = Decoder(model, Layers(arch, parameters, LENGTH))
         decoder.write_decode()
+        decoder.write_start()
         decoder.write_prefill()
         decoder.write_extend()
         interpreter = Interpreter(model_content=bytes(model.pack()))
         self.runners = {
-            name: interpreter.get_signature_runner(name) for name in ("decode", "prefill", "extend")
+            name: interpreter.get_signature_runner(name) for name in ("decode", "start", "prefill", "extend")
         }
 
-    def prefill(self, tokens: Sequence[int], past: tuple[Array, Array] | None = None) -> dict[str, Array]:
-        """Outputs for tokens after a past [L, P, KV, HD]."""
-        s, count = self.shape, len(tokens)
-        start = 0 if past is None else past[0].shape[1]
-        small = prefill_inputs(s, start, count)
-        empty = np.zeros((s.layers, LANES, s.kv_heads, s.head_size), np.float32)
-        found: dict[str, Array] = self.runners["prefill"](
-            tokens=np.array(tokens, np.int32),
-            positions=small.positions,
-            rows=np.arange(count, dtype=np.int32),
-            mask=small.mask,
-            zeros=small.zeros,
-            **caches(*(past or (empty, empty))),
+    def prefill(self, tokens: Sequence[int], past: Past | None = None) -> dict[str, Array]:
+        """Outputs for tokens after a past, or for the first ones."""
+        start = past[0].shape[1] if past else 0
+        given = prefill_inputs(self.shape, start, np.array(tokens, np.int32), range(len(tokens)))
+        found: dict[str, Array] = self.runners["prefill" if past else "start"](
+            tokens=given.tokens,
+            positions=given.positions,
+            rows=given.rows,
+            mask=given.mask,
+            zeros=given.zeros,
+            **(caches(*past) if past else {}),
         )
         return found
 
-    def decode(self, token: int, past: tuple[Array, Array]) -> dict[str, Array]:
+    def new(self, found: dict[str, Array]) -> Past:
+        """What a call has computed for a prompt."""
+        layers = range(self.shape.layers)
+        keys, values = (np.stack([found[f"new_{part}_{n}"] for n in layers]) for part in ("key", "value"))
+        return keys, values
+
+    def decode(self, token: int, past: Past) -> dict[str, Array]:
         position = past[0].shape[1]
         mask = np.zeros((1, 1, 1, LENGTH), np.float32)
         decode_mask(mask, [position])
@@ -92,7 +100,7 @@ class Calls:
         )
         return found
 
-    def extend(self, tokens: Sequence[int], past: tuple[Array, Array]) -> dict[str, Array]:
+    def extend(self, tokens: Sequence[int], past: Past) -> dict[str, Array]:
         inputs = extend_inputs(self.shape, past[0].shape[1], len(tokens), LENGTH)
         found: dict[str, Array] = self.runners["extend"](
             tokens=np.array(tokens, np.int32),
@@ -128,7 +136,7 @@ def test_all_signatures_give_the_logits_of_the_reference(name: str, tied: bool) 
         return found.shape == wanted.shape and np.abs(found - wanted).max() < 1e-4
 
     first = calls.prefill(TEXT[:20])
-    past = (first["keys"], first["values"])
+    past = calls.new(first)
     assert is_right(first["logits"], 0)
     assert is_right(calls.prefill(TEXT[20:], past)["logits"], 20)
     assert is_right(calls.decode(TEXT[20], past)["logits"], 20)
@@ -154,7 +162,23 @@ def test_smaller_formats_stay_near_the_reference_on_their_own_weights(
 def test_a_key_and_a_value_leave_the_call_for_every_layer_token_and_head() -> None:
     calls = Calls(checkpoint_of(LLAMA), Scheme("float32", "float32"))
     found = calls.prefill(TEXT[:5])
-    assert found["keys"].shape == found["values"].shape == (2, 5, 2, 16)
-    past = (found["keys"], found["values"])
-    assert calls.decode(7, past)["keys"].shape == (2, 1, 2, 16)
-    assert calls.extend([7, 8, 9], past)["values"].shape == (2, 3, 2, 16)
+    past = calls.new(found)
+    assert [part.shape for part in past] == [(2, 5, 2, 16)] * 2
+    assert [part.shape for part in calls.new(calls.decode(7, past))] == [(2, 1, 2, 16)] * 2
+    assert [part.shape for part in calls.new(calls.extend([7, 8, 9], past))] == [(2, 3, 2, 16)] * 2
+
+
+@pytest.mark.parametrize(
+    ("signature", "parts"), [("decode", 1), ("start", 2), ("prefill", 2), ("extend", 2)]
+)  # the second: what is behind the choice of rows, or before the embedding
+@pytest.mark.parametrize("arch", [LLAMA, GPT2], ids=["llama", "gpt2"])
+def test_xnnpack_takes_every_layer_in_one_piece(arch: Architecture, signature: str, parts: int) -> None:
+    checkpoint = checkpoint_of(arch)
+    model = Model("decoder")
+    parameters = Parameters(scale_queries(checkpoint.weights, arch), SCHEMES["dynamic", "litert"])
+    decoder = Decoder(model, Layers(checkpoint.architecture, parameters, LENGTH))
+    getattr(decoder, f"write_{signature}")()
+    interpreter = Interpreter(model_content=bytes(model.pack()))
+    interpreter.allocate_tensors()
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    assert operators.count("DELEGATE") == parts

@@ -44,6 +44,7 @@ def gelu(x: Floats) -> Floats:
         pytest.param(lambda x: ops.reshape(x, [4, -1]), A.reshape(4, 6), id="reshape"),
         pytest.param(lambda x: ops.transpose(x, [2, 0, 1]), A.transpose(2, 0, 1), id="transpose"),
         pytest.param(lambda x: ops.slice_(x, [0, 1, 0], [-1, 2, 3]), A[:, 1:, :3], id="slice"),
+        pytest.param(ops.all_but_last, A[:-1], id="all but last"),
         pytest.param(lambda x: ops.split(x, 2)[1], A[..., 2:], id="split"),
         pytest.param(lambda x: ops.cast(x * 10.0, "int32"), (A * 10).astype(np.int32), id="cast"),
     ],

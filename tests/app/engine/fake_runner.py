@@ -38,14 +38,15 @@ class FakeRunner:
         self.prefills.append(len(tokens))
         start = entry.length
         new = np.stack([row(int(t), start + n) for n, t in enumerate(tokens)])[None, :, None]  # [1, T, 1, HD]
-        entry.extend(start, tokens, new, new)
+        entry.room(len(tokens))[:] = new
+        entry.extend(tokens)
         return np.stack([self._logits(read(entry.cached[:, : start + r + 1, 0])) for r in rows])
 
     def decode(self, cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
         self._maybe_fail()
         self.decodes.append(len(tokens))
         new = np.stack([row(t, p) for t, p in zip(tokens, positions, strict=True)])[None, :, None]
-        cache.append(new, new, positions)
+        cache.append(np.concatenate([new, new]), positions)
         view = cache.view(len(tokens))  # [2, B, 1, S, HD]
         return np.stack([self._logits(read(view[:, b, 0, : p + 1])) for b, p in enumerate(positions)])
 
@@ -56,7 +57,7 @@ class FakeRunner:
         old = cache.view(1)[:, 0, 0, :position]  # [2, P, HD]
         every = np.concatenate([old, np.concatenate([new[:, :, 0]] * 2)], 1)
         found = [self._logits(read(every[:, : position + n + 1])) for n in range(len(tokens))]
-        return Drafted(np.stack(found), new, new)
+        return Drafted(np.stack(found), np.concatenate([new, new]))
 
     def _logits(self, tokens: Sequence[int]) -> Floats:
         return logits(tokens[-self.memory :])

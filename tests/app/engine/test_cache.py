@@ -33,7 +33,7 @@ def test_a_loaded_sequence_lies_in_its_slot_by_head_and_place() -> None:
 def test_a_new_token_is_stored_at_its_own_position_in_each_sequence() -> None:
     cache = DecodeCache(SHAPE, SLOTS)
     new = rows(1, 2)
-    cache.append(new[:2], new[2:], [7, 0])
+    cache.append(new, [7, 0])
     assert np.array_equal(cache.rows(0, 7, 8)[:, 0], new[:, 0])
     assert np.array_equal(cache.rows(1, 0, 1)[:, 0], new[:, 1])
     assert np.count_nonzero(cache.view(SLOTS)) == new.size
@@ -42,7 +42,7 @@ def test_a_new_token_is_stored_at_its_own_position_in_each_sequence() -> None:
 def test_tokens_of_one_sequence_are_written_from_a_position_on() -> None:
     cache = DecodeCache(SHAPE, SLOTS)
     new = rows(1, 3)
-    cache.write(2, 5, new[:2], new[2:])
+    cache.write(2, 5, new)
     assert np.array_equal(cache.rows(2, 5, 8), new)
     assert np.count_nonzero(cache.view(SLOTS)) == new.size
 

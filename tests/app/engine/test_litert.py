@@ -76,7 +76,7 @@ def test_drafted_tokens_get_the_bits_of_the_prompt(whole: Whole, start: int, cou
     whole.fill([start, 5], length)
     drafted = whole.runner.extend(whole.cache, TEXT[start : start + count], start)
     assert np.array_equal(drafted.logits, whole.logits[start : start + count])
-    whole.cache.write(0, start, drafted.keys, drafted.values)
+    whole.cache.write(0, start, drafted.rows)
     assert np.array_equal(whole.cache.rows(0, 0, start + count), whole.entry.cached[:, : start + count])
     assert np.array_equal(whole.cache.rows(1, 0, 5), whole.entry.cached[:, :5])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.engine.memory import Floats
 from app.engine.prefix import OVERWRITTEN, Entry, PrefixCache
-from app.engine.shape import LANES, ModelShape
+from app.engine.shape import ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=2, vocabulary=100, sequence_length=100)
 
@@ -27,7 +27,8 @@ def prefill(cache: PrefixCache, prompt: Sequence[int]) -> tuple[Entry, int]:
     """Acquire and compute what is missing; the entry stays busy."""
     entry, cached = cache.acquire(tokens(prompt))
     new = list(prompt)[cached:]
-    entry.extend(cached, tokens(new), rows(new), -rows(new))
+    entry.room(len(new))[:] = np.concatenate([rows(new), -rows(new)])
+    entry.extend(tokens(new))
     return entry, cached
 
 
@@ -48,11 +49,11 @@ def cache() -> PrefixCache:
     return PrefixCache(SHAPE, budget=10**9)
 
 
-def test_an_empty_entry_reads_as_lanes_of_zeros(cache: PrefixCache) -> None:
+def test_an_empty_entry_has_room_for_a_whole_sequence_and_one_place_more(cache: PrefixCache) -> None:
     entry, cached = cache.acquire(tokens([1, 2]))
     assert cached == 0
-    assert entry.cached.shape == (2, LANES, 1, 2)
-    assert not entry.cached.any()
+    assert entry.cached.shape == (2, 0, 1, 2)
+    assert entry.room(SHAPE.sequence_length + 1).shape == (2, SHAPE.sequence_length + 1, 1, 2)
 
 
 def test_what_is_extended_is_read_back(cache: PrefixCache) -> None:
@@ -119,7 +120,8 @@ def test_a_busy_entry_is_copied_and_not_changed(cache: PrefixCache) -> None:
 
 def test_only_what_has_been_computed_is_shared(cache: PrefixCache) -> None:
     busy, _ = cache.acquire(tokens([1, 2, 3, 4]))
-    busy.extend(0, tokens([1, 2]), rows([1, 2]), -rows([1, 2]))
+    busy.room(2)[:] = np.concatenate([rows([1, 2]), -rows([1, 2])])
+    busy.extend(tokens([1, 2]))
     assert remember(cache, [1, 2, 3, 4]) == 2
 
 

@@ -53,7 +53,7 @@ def test_drafted_tokens_get_the_logits_of_the_prompt(whole: Whole, start: int, c
     whole.fill([start], 128)
     drafted = whole.runner.extend(whole.cache, TEXT[start : start + count], start)
     assert is_close(whole, drafted.logits, whole.logits[start : start + count])
-    whole.cache.write(0, start, drafted.keys, drafted.values)
+    whole.cache.write(0, start, drafted.rows)
     assert is_close(whole, whole.cache.rows(0, 0, start + count), whole.entry.cached[:, : start + count])
 
 
