@@ -55,10 +55,10 @@ class DecodeCache:
         for source, target in zip(old, new, strict=True):
             target[:, :, :kept] = source[:, :, :kept]  # they overlap: NumPy takes a copy of the source first
 
-    def load(self, slot: int, rows: Floats) -> None:
-        """Put a prefilled sequence, rows [2L, n, KV, HD], into a slot."""
+    def load(self, slot: int, rows: Floats, start: int = 0) -> None:
+        """Put a prefilled sequence, rows [2L, n, KV, HD] from a position on, into a slot."""
         self._touch(slot + 1)
-        self.view(self.slots)[:, slot, :, : rows.shape[1]] = rows.transpose(0, 2, 1, 3)
+        self.write(slot, start, rows)
 
     def _touch(self, batch: int) -> None:
         self._touched = max(self._touched, batch * self.length)

@@ -82,9 +82,9 @@ class PrefixCache:
         """
         best, shared = None, 0
         for entry in self.entries:
-            common = _common(entry.tokens[: entry.length], prompt[:-1])
-            if common > 0 and common >= shared:
-                best, shared = entry, common
+            alike = common(entry.tokens[: entry.length], prompt[:-1])
+            if alike > 0 and alike >= shared:
+                best, shared = entry, alike
         if best is None:
             entry = Entry.empty(self.shape)
         elif best.users == 0 and best.length - shared <= OVERWRITTEN:
@@ -126,7 +126,7 @@ class PrefixCache:
             self.entries.remove(old)
 
 
-def _common(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> int:
+def common(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> int:
     """Length of the common prefix."""
     size = min(len(a), len(b))
     differs = np.flatnonzero(a[:size] != b[:size])

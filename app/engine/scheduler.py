@@ -6,13 +6,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import numpy as np
+
 from app.engine.cache import DecodeCache
 from app.engine.drafting import DRAFTED, Drafter
 from app.engine.memory import Floats
 from app.engine.messages import Failed, FromEngine, Generation, Stats
-from app.engine.prefix import Entry, PrefixCache
+from app.engine.prefix import Entry, PrefixCache, common
 from app.engine.runner import Runner
 from app.engine.sequence import Sequence
+
+NOTHING = np.zeros(0, np.int32)
 
 EXTENDED = DRAFTED + 1
 """Tokens of a call on the decode cache: the newest and the drafted ones, or the end of a prompt."""
@@ -41,6 +45,7 @@ class Scheduler:
         self._waiting: deque[Sequence] = deque()
         self._prefilling: deque[Sequence] = deque()
         self._running: list[Sequence] = []
+        self._left = NOTHING
         self._outbox: list[FromEngine] = []
         self._decode_next = False
         self._decode_steps = self._decode_rows = self._prefill_tokens = self._cached_tokens = 0
@@ -116,6 +121,7 @@ class Scheduler:
         """Give back the decode cache's memory: nothing has run for a while."""
         if not self._running:
             self._cache.give_back()
+            self._left = NOTHING
             self._balance()
 
     def _prefill(self, sequence: Sequence) -> None:
@@ -164,20 +170,26 @@ class Scheduler:
     def _continue(self, sequence: Sequence, entry: Entry) -> Floats:
         """The last tokens of a prompt whose beginning is cached, in the free decode cache; logits [V].
 
-        The call keeps its shape from one request to the next, which `prefill` would change each time; what it
-        computes beyond the prompt is dropped.
+        The calls keep their shapes from one request to the next, which `prefill` would change each time; what
+        is computed beyond the prompt is dropped. What the last sequence has left there is not copied again.
         """
         start, rest = entry.length, sequence.prompt[entry.length :]
-        self._cache.fit(start + EXTENDED, 0)
-        self._cache.load(0, entry.cached)
+        there = common(self._left, sequence.prompt[:start])
+        self._cache.fit(start + EXTENDED, 1)
+        self._cache.load(0, entry.cached[:, there:], there)
+        self._left = sequence.prompt[:start]
         self._balance()
-        tokens = [*map(int, rest), *[0] * (EXTENDED - len(rest))]
-        found = self._runner.extend(self._cache, tokens, start)
-        rows = found.rows[:, : len(rest)]
-        self._cache.write(0, start, rows)
-        entry.room(len(rest))[:] = rows
+        logits: Floats
+        if len(rest) == 1:
+            logits = self._runner.decode(self._cache, [int(rest[0])], [start])[0]
+        else:
+            tokens = [*map(int, rest), *[0] * (EXTENDED - len(rest))]
+            found = self._runner.extend(self._cache, tokens, start)
+            self._cache.write(0, start, found.rows[:, : len(rest)])
+            logits = found.logits[len(rest) - 1]
+        entry.room(len(rest))[:] = self._cache.rows(0, start, start + len(rest))
         entry.extend(rest)
-        logits: Floats = found.logits[len(rest) - 1]
+        self._left = sequence.prompt
         return logits
 
     def _decode(self) -> None:
@@ -191,7 +203,7 @@ class Scheduler:
             else:
                 self._step()
         except RuntimeError as error:
-            failed, self._running = self._running, []
+            failed, self._running, self._left = self._running, [], NOTHING
             for sequence in failed:
                 self._fail(sequence, error)
 
@@ -266,6 +278,7 @@ class Scheduler:
             self._running[slot] = self._running[last]
             self._cache.move(last, slot, self._running[slot].computed)
         self._running.pop()
+        self._left = sequence.tokens[:end]
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.entry is not None:

@@ -166,6 +166,28 @@ def test_a_prompt_that_begins_as_an_earlier_one_pays_only_for_the_rest() -> None
     assert ids(said, 2) == greedy([*range(20), 50, 51], 3)
 
 
+@pytest.mark.parametrize(("rests", "copied"), [(False, [20, 0, 0]), (True, [20, 20, 20])])
+def test_what_the_last_sequence_has_left_in_the_cache_is_not_copied_again(
+    rests: bool, copied: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that is typed: two tokens more, then its end typed anew."""
+    loaded: list[int] = []
+    load = DecodeCache.load
+
+    def counted(cache: DecodeCache, slot: int, rows: Floats, start: int = 0) -> None:
+        loaded.append(rows.shape[1])
+        load(cache, slot, rows, start)
+
+    monkeypatch.setattr(DecodeCache, "load", counted)
+    scheduler, _ = make(chunk=64)
+    for number, prompt in enumerate(([*range(20)], [*range(20), 50, 51, 52], [*range(20), 60, 61])):
+        scheduler.submit(number, Generation(tuple(prompt), max_tokens=3))
+        assert ids(drain(scheduler), number) == greedy(prompt, 3)
+        if rests:
+            scheduler.rest()
+    assert loaded == copied
+
+
 def test_more_new_tokens_than_a_draft_has_are_a_chunk() -> None:
     scheduler, runner = make(chunk=64)
     scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
@@ -216,7 +238,7 @@ def test_the_same_prompt_again_computes_one_token() -> None:
     for number in (1, 2):
         scheduler.submit(number, Generation(tuple(range(20)), max_tokens=1))
         said = drain(scheduler)
-    assert (runner.prefills, runner.extends) == ([20], [EXTENDED])
+    assert (runner.prefills, runner.decodes, runner.extends) == ([20], [1], [])
     assert ids(said, 2) == greedy(list(range(20)), 1)
 
 
@@ -430,12 +452,17 @@ job = st.tuples(
 )
 
 
-@given(st.lists(job, min_size=1, max_size=8), st.sampled_from([0, 5000, 10**9]), st.sampled_from([3, 16, 64]))
+@given(
+    st.lists(job, min_size=1, max_size=8),
+    st.sampled_from([0, 5000, 10**9]),
+    st.sampled_from([3, 16, 64]),
+    st.sets(st.integers(0, 59), max_size=5),
+)
 @settings(max_examples=1000, deadline=None)
 def test_every_text_is_the_one_it_gives_alone(
-    jobs: list[tuple[list[int], int, int, bool, int, int]], budget: int, chunk: int
+    jobs: list[tuple[list[int], int, int, bool, int, int]], budget: int, chunk: int, rests: set[int]
 ) -> None:
-    """Whatever arrives when, is cancelled when, shares prefixes and is evicted."""
+    """Whatever arrives when, is cancelled when, shares prefixes, is evicted, or finds the engine rested."""
 
     def generation(prompt: list[int], count: int, seed: int, hot: bool) -> Generation:
         sampling = Sampling(temperature=1.0 if hot else 0.0, seed=seed, top_p=0.9)
@@ -450,6 +477,8 @@ def test_every_text_is_the_one_it_gives_alone(
             if leaving == now and leaving > arrival:
                 scheduler.cancel(number)
         said += scheduler.step()
+        if now in rests:
+            scheduler.rest()
     said += drain(scheduler)
     for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
         lonely, _ = make(slots=1, chunk=64)
