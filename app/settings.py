@@ -103,8 +103,8 @@ class Settings(BaseSettings):
     cache_bytes: int = Field(
         default=120 * 2**20,
         ge=0,
-        description="Bytes of keys and values: running sequences take what they need, and what they leave "
-        "holds earlier prompts, for those that begin alike",
+        description="Bytes of keys and values: no more sequences run than fit at their longest; earlier "
+        "prompts, for those that begin alike, have the rest",
     )
 
     # What a request may ask for

@@ -1,8 +1,9 @@
-"""`python -m bench.memory`: what the service holds when every slot has been full, by slots."""
+"""`python -m bench.memory`: the most that the service holds while every slot is wanted, by slots."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,15 +31,23 @@ def resident(pid: int) -> tuple[int, int]:
     return sum(size["private"] for size in sizes), max(size["mapped"] for size in sizes)
 
 
-def fill(server: Server, slots: int) -> None:
-    """Twice as many requests as there are slots, each as long as the model's sequence length."""
+def fill(server: Server, slots: int) -> tuple[int, int]:
+    """The most that is resident while twice as many requests as slots come, each of a whole sequence."""
     prompts = [text(PROMPT_TOKENS, seed) for seed in range(2 * slots)]
 
     def ask(prompt: str) -> None:
         server.complete([prompt], COMPLETION_TOKENS)
 
+    seen = []
     with ThreadPoolExecutor(len(prompts)) as pool:
-        list(pool.map(ask, prompts))
+        asked = [pool.submit(ask, prompt) for prompt in prompts]
+        while not all(one.done() for one in asked):
+            seen.append(resident(server.pid))
+            time.sleep(0.1)
+    for one in asked:
+        one.result()
+    private, mapped = zip(*seen, strict=True)
+    return max(private), max(mapped)
 
 
 def measure(model: Path, slots: Sequence[int]) -> list[dict[str, float]]:
@@ -48,8 +57,7 @@ def measure(model: Path, slots: Sequence[int]) -> list[dict[str, float]]:
         server = our_server(model, threads=2, slots=number)
         try:
             idle, _ = resident(server.pid)
-            fill(server, number)
-            full, mapped = resident(server.pid)
+            full, mapped = fill(server, number)
         finally:
             server.end()
         rows.append(
@@ -67,7 +75,7 @@ def main(
     """Measure and print the table."""
     rows = measure(model, SLOTS)
     output.write_text(json.dumps({"machine": describe(), "rows": rows}, indent=2) + "\n")
-    table = Table("slots", "private, idle, MB", "private, after full load, MB", "mapped files, MB")
+    table = Table("slots", "private, idle, MB", "private, at most, MB", "mapped files, MB")
     for row in rows:
         table.add_row(*(f"{row[name]:.0f}" for name in ("slots", "idle", "full", "mapped")))
     Console().print(table)

@@ -110,7 +110,7 @@ def main(
     cache = DecodeCache(shape, max(STREAMS))
     cache.append = watch.wrap("cache writes", cache.append)  # type: ignore[method-assign]
     Sampler.choose = watch.wrap("sampling", Sampler.choose)  # type: ignore[method-assign]
-    scheduler = Scheduler(runner, cache, PrefixCache(shape, 0), prefill_chunk=128)
+    scheduler = Scheduler(runner, cache, PrefixCache(shape, 2**30), prefill_chunk=128)
 
     kinds = {"greedy": Sampling(), "sampled": Sampling(temperature=0.8, top_k=40, top_p=0.95, seed=1)}
     parts = {

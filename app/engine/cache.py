@@ -22,14 +22,18 @@ class DecodeCache:
         self.shape = shape
         self.slots = slots
         self.length = LANES
-        longest = -(-shape.sequence_length // LANES) * LANES
-        self._blocks = float_zeros(2 * shape.layers, slots * longest * shape.token_floats)
+        longest = slots * _places(shape.sequence_length)
+        self._blocks = float_zeros(2 * shape.layers, longest * shape.token_floats)
         self._touched = 0
 
     @property
     def bytes(self) -> int:
         """Memory that it takes: places that were ever in use since they were given back."""
         return self._touched * self.shape.token_bytes
+
+    def cost(self, sequences: int, tokens: int) -> int:
+        """Bytes that so many sequences take when the longest has so many tokens."""
+        return sequences * _places(tokens) * self.shape.token_bytes
 
     def give_back(self) -> None:
         """Free the memory of every place; contents are lost."""
@@ -45,7 +49,7 @@ class DecodeCache:
 
     def fit(self, tokens: int, batch: int) -> None:
         """Give the first `batch` sequences room for `tokens` places, not much more; contents move."""
-        wanted = -(-max(tokens, 1) // LANES) * LANES
+        wanted = _places(tokens)
         if self.length - LANES <= wanted <= self.length:
             return
         kept, old = min(wanted, self.length), self.view(batch)
@@ -86,3 +90,8 @@ class DecodeCache:
         """Copy a sequence of `tokens` places to another slot."""
         view = self.view(self.slots)
         view[:, target, :, :tokens] = view[:, source, :, :tokens]
+
+
+def _places(tokens: int) -> int:
+    """Of a sequence of so many tokens: a multiple of LANES."""
+    return -(-max(tokens, 1) // LANES) * LANES

@@ -23,7 +23,7 @@ class EngineConfig:
         threads: Threads of the runtime.
         slots: Sequences decoded at the same time.
         prefill_chunk: Most prompt tokens computed between two decode steps.
-        cache_bytes: Of keys and values: running sequences take what they need, earlier prompts the rest.
+        cache_bytes: Of keys and values: no more sequences run than fit, earlier prompts have the rest.
         cache_folder: Where packed weights are kept; writable the first time.
         drafting: Whether a sequence that is alone may guess its next tokens.
         foreign: How a file that was not built here is run; None for one that was.

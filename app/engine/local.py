@@ -42,7 +42,7 @@ def complete_greedily(
         threads=usable_cores(),
         slots=8,
         prefill_chunk=128,
-        cache_bytes=0,
+        cache_bytes=2**30,
         cache_folder=model.parent,
     )
     scheduler = open_scheduler(config)

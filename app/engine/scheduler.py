@@ -104,7 +104,7 @@ class Scheduler:
 
         A first token is said before the others' next ones are computed.
         """
-        while self._waiting and len(self._prefilling) + len(self._running) < self._cache.slots:
+        while self._waiting and self._has_room(self._waiting[0]):
             sequence = self._waiting.popleft()
             sequence.admitted = self._clock()
             self._prefilling.append(sequence)
@@ -116,6 +116,13 @@ class Scheduler:
             self._decode()
         said, self._outbox = self._outbox, []
         return said
+
+    def _has_room(self, sequence: Sequence) -> bool:
+        """Whether there is a slot, and memory for all at their longest; one that is alone may run anyway."""
+        inside = [*self._prefilling, *self._running]
+        longest = max(len(s.tokens) for s in [*inside, sequence])
+        needed = self._cache.cost(len(inside) + 1, longest)
+        return len(inside) < self._cache.slots and (not inside or needed <= self._cache_bytes)
 
     def rest(self) -> None:
         """Give back the decode cache's memory: nothing has run for a while."""

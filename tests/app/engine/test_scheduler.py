@@ -188,6 +188,24 @@ def test_what_the_last_sequence_has_left_in_the_cache_is_not_copied_again(
     assert loaded == copied
 
 
+def test_no_more_sequences_run_than_fit_in_memory_at_their_longest() -> None:
+    """Room for two of up to LANES tokens: the first three have as many, the last has the double."""
+    scheduler, runner = make(budget=2 * LANES * SHAPE.token_bytes)
+    for number, count in enumerate((40, 40, 40, 2 * LANES - 1)):
+        scheduler.submit(number, Generation((number,), max_tokens=count))
+    said = drain(scheduler)
+    assert [m.number for m in said if isinstance(m, Finished)] == [0, 1, 2, 3]
+    assert max(runner.decodes) == 2
+    assert runner.decodes[-LANES:] == [1] * LANES
+    assert ids(said, 3) == greedy([3], 2 * LANES - 1)
+
+
+def test_a_sequence_that_is_alone_runs_whatever_it_takes() -> None:
+    scheduler, _ = make(budget=0)
+    scheduler.submit(1, Generation((1, 2), max_tokens=100))
+    assert ids(drain(scheduler), 1) == greedy([1, 2], 100)
+
+
 def test_more_new_tokens_than_a_draft_has_are_a_chunk() -> None:
     scheduler, runner = make(chunk=64)
     scheduler.submit(1, Generation(tuple(range(20)), max_tokens=3))
