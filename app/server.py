@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -50,6 +52,19 @@ class Server(uvicorn.Server):
         ):
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def uncollected(compose: Callable[[], FastAPI]) -> FastAPI:
+    """The application, left out of garbage collection: it stays, the guard's tables above all.
+
+    Going through it takes 0.3 s of a start, and 0.1 s each time later.
+    """
+    gc.disable()
+    try:
+        return compose()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def serve(app: FastAPI, sockets: list[socket.socket] | None = None) -> int:

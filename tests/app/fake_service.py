@@ -10,12 +10,14 @@ import os
 import socket
 import sys
 
+from fastapi import FastAPI
+
 from app.errors import ModelRefusedError
 from app.guard.files import load_guard
 from app.guard.thresholds import Thresholds
 from app.logs import configure_logs
 from app.main import create_app
-from app.server import serve
+from app.server import serve, uncollected
 from app.settings import Settings
 from app.workers import serve_workers
 from tests.app.conftest import tiny_manifest
@@ -42,15 +44,20 @@ def main(pause: str, *descriptors: str) -> int:
     configure_logs(settings)
     if settings.workers > 1 and not descriptors:
         return serve_workers(settings, (sys.executable, "-m", "tests.app.fake_service", pause))
-    guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
-    app = create_app(
-        settings,
-        manifest=tiny_manifest(),
-        engine=RefusingEngine() if pause == "refused" else LoadingEngine(pause=float(pause)),
-        open_tokenizer=ByteTokenizer,
-        guard=lambda: guard,
+
+    def compose() -> FastAPI:
+        guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
+        return create_app(
+            settings,
+            manifest=tiny_manifest(),
+            engine=RefusingEngine() if pause == "refused" else LoadingEngine(pause=float(pause)),
+            open_tokenizer=ByteTokenizer,
+            guard=lambda: guard,
+        )
+
+    return serve(
+        uncollected(compose), [socket.socket(fileno=int(descriptor)) for descriptor in descriptors] or None
     )
-    return serve(app, [socket.socket(fileno=int(descriptor)) for descriptor in descriptors] or None)
 
 
 if __name__ == "__main__":
