@@ -113,7 +113,6 @@ class Guard:
     def _matches(
         self, folded: Folded, readings: Iterable[tuple[Reading, Automaton]], limits: Thresholds
     ) -> Iterator[Match]:
-        lowest = limits.lowest
         for reading, automaton in readings:
             for group, first, last in automaton.hits(reading.skeleton):
                 start, stop = reading.start[first], reading.stop[last - 1]
@@ -125,7 +124,7 @@ class Guard:
                 worst = 0
                 for form in group.forms:
                     entry = form.entry
-                    if entry is not None and entry.severity < max(lowest[entry.category], worst + 1):
+                    if entry is not None and entry.severity < max(limits.lowest(entry.category), worst + 1):
                         continue
                     if accepts(form, place, self.fragments):
                         excused = self.excuses.hold(form, place)

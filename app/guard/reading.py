@@ -1,6 +1,6 @@
 """Readings: a folded text as runs of one letter, once for each way of telling letters from separators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,10 @@ COARSE = bytes.maketrans(b"l", b"i")
 """What the automaton does not tell apart: 1, ! and | are written for i and for l."""
 
 
+SHORT = 128
+"""Characters up to which a loop is faster than NumPy, whose calls cost a short text as much as a long one."""
+
+
 def alphabet(extra: Mapping[str, str]) -> bytes:
     """The characters that a reading takes for letters, as a table for `bytes.translate`; 0 is no letter."""
     letters = {chr(code): chr(code) for code in range(ord("a"), ord("z") + 1)} | dict(extra)
@@ -45,17 +49,40 @@ class Reading:
     """
 
     skeleton: bytes
-    start: memoryview
-    stop: memoryview
+    start: Sequence[int]
+    stop: Sequence[int]
     plain: bool
 
 
 def read(text: bytes, letters: bytes) -> Reading:
     """The reading of a folded text by an alphabet; in linear time."""
-    padded = np.frombuffer(b"\0" + text.translate(letters) + b"\0", np.uint8)
+    marked = text.translate(letters)
+    skeleton, start, stop = _runs_of_short(marked) if len(marked) <= SHORT else _runs_of_long(marked)
+    return Reading(skeleton.translate(COARSE), start, stop, letters == PLAIN)
+
+
+def _runs_of_short(marked: bytes) -> tuple[bytes, Sequence[int], Sequence[int]]:
+    """The letter, the start and the stop of each run; 0 is no letter."""
+    skeleton, start, stop = bytearray(), [], []
+    last = 0
+    for index, letter in enumerate(marked):
+        if letter != last:
+            if last:
+                stop.append(index)
+            if letter:
+                start.append(index)
+                skeleton.append(letter)
+            last = letter
+    if last:
+        stop.append(len(marked))
+    return bytes(skeleton), start, stop
+
+
+def _runs_of_long(marked: bytes) -> tuple[bytes, Sequence[int], Sequence[int]]:
+    """The same as `_runs_of_short`."""
+    padded = np.frombuffer(b"\0" + marked + b"\0", np.uint8)
     change = np.flatnonzero(padded[1:] != padded[:-1])
     begun = padded[1:][change]
     is_run = begun != 0
     start, stop = change[is_run], change[padded[change] != 0]
-    skeleton = begun[is_run].tobytes().translate(COARSE)
-    return Reading(skeleton, memoryview(start), memoryview(stop), letters == PLAIN)
+    return begun[is_run].tobytes(), memoryview(start), memoryview(stop)

@@ -35,10 +35,9 @@ class Thresholds:
                 raise ValueError(f"severity of {category} is {severity}: from {MILDEST} to {NEVER}")
         return cls(**severities)
 
-    @property
-    def lowest(self) -> dict[str, int]:
-        """The lowest flagged severity by category."""
-        return {category: getattr(self, category) for category in CATEGORIES}
+    def lowest(self, category: str) -> int:
+        """The lowest flagged severity of a category."""
+        return int(getattr(self, category))
 
     def stricter(self, other: "Thresholds") -> "Thresholds":
         """Of both thresholds the lower one, category by category."""

@@ -1,4 +1,7 @@
-from app.guard.reading import LEET, Reading, alphabet, read
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.guard.reading import CENSORS, LEET, SHORT, Reading, alphabet, read
 
 PLAIN = alphabet({})
 
@@ -27,3 +30,15 @@ def test_i_and_l_share_a_skeleton_but_not_a_run() -> None:
 def test_a_text_without_letters_has_no_runs() -> None:
     assert parts(read(b"", PLAIN)) == []
     assert parts(read(b" 12 ", PLAIN)) == []
+
+
+@given(st.text("fu1| *", max_size=SHORT), st.sampled_from([{}, LEET, dict.fromkeys(CENSORS, "*")]))
+def test_a_text_reads_alone_as_at_the_beginning_of_a_long_one(text: str, extra: dict[str, str]) -> None:
+    letters = alphabet(extra)
+    rest = "\n" + "zx" * SHORT
+    alone, long = read(text.encode(), letters), read((text + rest).encode(), letters)
+    assert parts(alone) + parts_after(len(text), rest) == parts(long)
+
+
+def parts_after(offset: int, text: str) -> list[tuple[str, int, int]]:
+    return [(letter, offset + at, offset + at + 1) for at, letter in enumerate(text) if letter != "\n"]
