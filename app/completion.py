@@ -104,20 +104,17 @@ class Completer:
             raise NotReadyError
         guard = self.guard
         prompt = self._filtered(job, guard)
-        deadline = asyncio.get_running_loop().time() + job.timeout
+        drafts: list[Draft] = []
         try:
-            async with asyncio.timeout_at(deadline):
-                window = await self._window(job, prompt)
-        except TimeoutError:
-            raise DeadlineExceededError from None
-        run = _Run(job, guard, prompt, window, deliver, started)
-        drafts = [self._draft(run, index) for index in range(job.choices)]
-        try:
-            async with asyncio.timeout_at(deadline) as limit:
+            async with asyncio.timeout(job.timeout) as limit:
+                run = _Run(job, guard, prompt, await self._window(job, prompt), deliver, started)
+                drafts += [self._draft(run, index) for index in range(job.choices)]
                 await together([self._write(run, drafts, index) for index in range(job.choices)])
         except TimeoutError:
             if not limit.expired():
                 raise
+            if not drafts:
+                raise DeadlineExceededError from None
             await self._cut_short(run, drafts)
         return self._outcome(run, drafts)
 
