@@ -21,6 +21,10 @@ REFUSED, FORCED = 1, 130
 """Exit statuses: the model cannot be served; requests were cut by a second signal."""
 
 
+ALLOCATIONS = 50_000
+"""Objects made before the youngest are looked through; a request leaves none that only this would find."""
+
+
 class Server(uvicorn.Server):
     """Ends in steps.
 
@@ -64,6 +68,7 @@ def uncollected(compose: Callable[[], FastAPI]) -> FastAPI:
         return compose()
     finally:
         gc.freeze()
+        gc.set_threshold(ALLOCATIONS)
         gc.enable()
 
 

@@ -12,6 +12,7 @@ def test_what_the_application_is_made_of_is_left_out_of_garbage_collection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = []
+    before = gc.get_threshold()
 
     def compose(_: object) -> FastAPI:
         seen.append(gc.isenabled())
@@ -28,4 +29,5 @@ def test_what_the_application_is_made_of_is_left_out_of_garbage_collection(
         assert program.main([]) == 0
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
     assert seen == [False, True, True]
