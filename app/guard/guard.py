@@ -56,6 +56,8 @@ class Guard:
         before = before[-SEAM:]
         whole = before + text
         found = new = self._spans(whole, limits)
+        if not found:
+            return Verdict()
         while new:  # a masked word may have been the excuse of its neighbour
             new = self._spans(_masked(whole, found), limits)
             found = sorted([*found, *new], key=lambda span: span.start)
@@ -100,7 +102,8 @@ class Guard:
 
     def _spans(self, text: str, limits: Thresholds) -> list[Span]:
         folded = fold(text, self.table)
-        return spans(exposed(self._matches(folded, self._readings(folded), limits)), folded)
+        matches = list(self._matches(folded, self._readings(folded), limits))
+        return spans(exposed(matches), folded) if matches else []
 
     def _readings(self, folded: Folded) -> Iterator[tuple[Reading, Automaton]]:
         text = folded.text.encode("ascii")
