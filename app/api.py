@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from copy import copy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from app.envelope import handle_errors
 from app.limits import Limits
@@ -73,6 +76,8 @@ def build_api(
     )
     for route in routes_of(settings):  # not by include_router: that matches each request three times
         route.unique_id = route.name  # the document's operationId
+        if route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")  # RFC 9110, 9.1; the server leaves out the body
         app.router.routes.append(route)
     app.mount("/static", pages.static_files())
     app.mount("/docs-assets", pages.docs_assets())
@@ -86,6 +91,14 @@ def countable_paths(settings: Settings) -> frozenset[str]:
     return frozenset({"/static", "/docs-assets", *(route.path for route in routes_of(settings))})
 
 
+def _documented(route: BaseRoute) -> BaseRoute:
+    """The route without HEAD, which is GET once more."""
+    if isinstance(route, APIRoute):
+        route = copy(route)
+        route.methods = (route.methods or set()) - {"HEAD"}
+    return route
+
+
 def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
     """The framework's document, with this service's limits and its API key."""
     if app.openapi_schema is None:
@@ -94,7 +107,7 @@ def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
             summary=app.summary,
             description=app.description,
             version=app.version,
-            routes=app.routes,
+            routes=[_documented(route) for route in app.routes],
         )
         schemas = document["components"]["schemas"]
         for model in BODIES:

@@ -270,3 +270,29 @@ async def test_who_obeys_retry_after_succeeds(listen: Listen) -> None:
             (refused,) = [answer for answer in answers if answer.status_code == 429]
             await asyncio.sleep(int(refused.headers["retry-after"]))
             assert (await ask()).status_code == 200
+
+
+def ask(url: str, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer, as they are on the wire."""
+    with connected(url) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = read_all(connection).partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/redoc", "/openapi.json", "/livez", "/readyz", "/model", "/metrics", "/v1/models"]
+)
+def test_head_is_answered_as_get_is_but_for_the_body(listen: Listen, path: str) -> None:
+    url = listen()
+    (got, get, body), (headed, head, nothing) = ask(url, "GET", path), ask(url, "HEAD", path)
+    assert (got, headed, nothing) == (200, 200, b"")
+    assert head.keys() == get.keys()
+    assert head["content-type"] == get["content-type"]
+    assert len(body) == int(get["content-length"])
+
+
+def test_head_is_refused_where_there_is_no_get(listen: Listen) -> None:
+    status, headers, body = ask(listen(), "HEAD", "/complete")
+    assert (status, headers["allow"], body) == (405, "POST", b"")
