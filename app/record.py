@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opentelemetry import trace
 from starlette.types import Scope
 
 from app.job import Outcome
@@ -22,7 +23,8 @@ class RequestRecord:
 
     Attributes:
         request_id: The client's X-Request-ID where it is well formed, a new one otherwise.
-        traceparent: W3C trace context: the client's trace, a span of our own; None without the client's.
+        traceparent: W3C trace context: the request's span, where OpenTelemetry is set up; else the client's
+            trace and a span that nobody records; None where there is neither.
         status: Of the answer; 0 until it starts.
         left: Whether the client was gone before the answer was complete.
         error: Code of the error that was answered.
@@ -70,9 +72,15 @@ def open_record(scope: Scope) -> RequestRecord:
             request_id = value.decode()
         elif name == b"traceparent" and (trace := TRACEPARENT.fullmatch(value)):
             traceparent = f"00-{trace[1].decode()}-{secrets.token_hex(8)}-{trace[2].decode()}"
+    traceparent = _current_span() or traceparent
     record = RequestRecord(request_id or secrets.token_hex(8), traceparent, time.perf_counter())
     scope["record"] = record
     return record
+
+
+def _current_span() -> str | None:
+    span = trace.get_current_span().get_span_context()
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
 
 
 def record_of(scope: Scope) -> RequestRecord:

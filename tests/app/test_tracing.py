@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 SCRIPT = f"""
@@ -14,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.middleware import Middleware
 
 exporter = InMemorySpanExporter()
 provider = TracerProvider()
@@ -22,21 +25,32 @@ trace.set_tracer_provider(provider)
 
 from app.api import build_api
 from app.limits import Limits
+from app.metrics import Metrics
+from app.middleware import Observer
 from app.settings import Settings
-app = build_api(Settings(), Limits.of(Settings(), sequence_length=256, vocabulary_size=257))
+app = build_api(
+    Settings(),
+    Limits.of(Settings(), sequence_length=256, vocabulary_size=257),
+    middleware=[Middleware(Observer, metrics=Metrics(), paths=frozenset())],
+)
 
-async def ask():
+async def ask(headers):
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
-        await client.get("/docs", headers={{"traceparent": "00-{TRACE}-{SPAN}-01"}})
+        answer = await client.get("/docs", headers=headers)
+    (span,) = [span for span in exporter.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
+    own = format(span.context.trace_id, "032x"), format(span.context.span_id, "016x")
+    parent = span.parent and format(span.parent.span_id, "016x")
+    print(span.name, *own, parent, answer.headers["traceparent"])
+    exporter.clear()
 
-asyncio.run(ask())
-for span in exporter.get_finished_spans():
-    if span.kind is trace.SpanKind.SERVER:
-        print(span.name, format(span.context.trace_id, "032x"), format(span.parent.span_id, "016x"))
+asyncio.run(ask({{"traceparent": "00-{TRACE}-{SPAN}-01"}}))
+asyncio.run(ask({{}}))
 """
 
 
-def test_a_request_is_a_span_of_the_clients_trace() -> None:
+@pytest.fixture(scope="module")
+def spans() -> list[list[str]]:
+    """Name, trace, span, parent and the answer's traceparent: with a client's trace, and without one."""
     # A provider is set once for a process, so this has one of its own.
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT],
@@ -45,4 +59,16 @@ def test_a_request_is_a_span_of_the_clients_trace() -> None:
         cwd=Path(__file__).parents[2],
         check=False,
     )
-    assert run.stdout == f"GET /docs {TRACE} {SPAN}\n", run.stderr
+    assert not run.returncode, run.stderr
+    return [line.rsplit(" ", 4) for line in run.stdout.splitlines()]
+
+
+def test_a_request_is_a_span_of_the_clients_trace(spans: list[list[str]]) -> None:
+    name, trace, _, parent, _ = spans[0]
+    assert (name, trace, parent) == ("GET /docs", TRACE, SPAN)
+
+
+@pytest.mark.parametrize("request_number", [0, 1])
+def test_an_answer_names_the_span_of_its_request(spans: list[list[str]], request_number: int) -> None:
+    _, trace, span, _, told = spans[request_number]
+    assert told.startswith(f"00-{trace}-{span}-")
