@@ -57,7 +57,9 @@ class _Link:
     heard: bool = True
 
     def send(self, message: ToEngine) -> None:
-        self.writer.write(channel.pack([message]))
+        """A process that has died a moment ago hears nothing; who receives will notice."""
+        if not self.writer.is_closing():
+            self.writer.write(channel.pack([message]))
 
     async def receive(self) -> list[FromEngine]:
         messages: list[FromEngine] = await channel.receive(self.reader)
@@ -128,8 +130,7 @@ class EngineClient:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._link is not None:
-            with contextlib.suppress(OSError):
-                self._link.send(Shutdown())
+            self._link.send(Shutdown())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._link.process.wait(), 2.0)
             await self._link.end()
