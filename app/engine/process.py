@@ -29,6 +29,7 @@ from app.engine.messages import (
 )
 from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
+from app.engine.quiet import quiet
 from app.engine.runner import Runner
 from app.engine.scheduler import Scheduler
 from app.engine.single import SingleScheduler, Writer
@@ -59,7 +60,8 @@ def open_runner(config: EngineConfig) -> Runner:
 
 def serve(channel: Channel) -> None:
     """Load the model that the first message names, then serve until told to stop or left alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the HTTP process decides
+    for number in (signal.SIGINT, signal.SIGTERM):  # may reach the whole group; the HTTP process decides
+        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError), _logging_to(channel):
         (config,) = channel.receive(timeout=None)
         began = time.perf_counter()
@@ -71,6 +73,8 @@ def serve(channel: Channel) -> None:
         name = DISTRIBUTIONS[config.runtime]
         channel.send([Ready(name, version(name), config.slots, time.perf_counter() - began)])
         _loop(channel, scheduler)
+        with quiet():  # native code takes its leave
+            del scheduler
 
 
 @contextmanager
@@ -100,8 +104,9 @@ def open_scheduler(config: EngineConfig) -> Scheduler | SingleScheduler:
     scheduler = _scheduler(config) if config.foreign is None else SingleScheduler(_writer(config))
     scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
     said: list[FromEngine] = []
-    while scheduler.busy:
-        said += scheduler.step()
+    with quiet():  # the first run makes an environment of LiteRT's, which introduces itself
+        while scheduler.busy:
+            said += scheduler.step()
     failed = [message for message in said if isinstance(message, Failed)]
     if failed or not any(isinstance(message, Finished) for message in said):
         raise RuntimeError(failed[0].message if failed else "the model completes nothing")

@@ -197,6 +197,23 @@ def test_the_loop_ends_when_nobody_takes_its_answers(tiny_model: TinyModel) -> N
     serve(Deaf(tiny_model.config()))
 
 
+def test_the_runtime_says_nothing_on_standard_error_from_start_to_end(tiny_model: TinyModel) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        engine = subprocess.Popen(
+            [sys.executable, "-m", "app.engine", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        peer = Peer(ours)
+        peer.say(tiny_model.config())
+        peer.hear(Ready)
+        peer.say(Shutdown())
+        _, said = engine.communicate(timeout=20)
+    assert (engine.returncode, said) == (0, "")
+
+
 @pytest.mark.parametrize("told", [False, True])
 def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
     tiny_model: TinyModel, told: bool
@@ -216,10 +233,11 @@ def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
     assert (engine.returncode, said) == (0, "")
 
 
-def test_an_interrupt_from_the_terminal_does_not_end_the_engine(tiny_model: TinyModel) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_does_not_end_the_engine(tiny_model: TinyModel, number: int) -> None:
     def talk(peer: Peer) -> Finished:
         peer.hear(Ready)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         peer.say(Submit(1, Generation((5,), max_tokens=2)))
         return peer.hear(Finished)
 
