@@ -13,7 +13,7 @@ from app.guard.entry import MalformedListError
 from app.logs import configure_logs
 from app.main import create_app
 from app.server import REFUSED, serve, uncollected
-from app.settings import PREFIX, Settings
+from app.settings import Settings, setting_faults
 from app.workers import serve_workers
 
 
@@ -27,8 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         sockets = [socket.socket(fileno=int(descriptor)) for descriptor in arguments]
         return serve(uncollected(lambda: create_app(settings)), sockets or None)
     except ValidationError as error:
-        for fault in error.errors():
-            print(f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}", file=sys.stderr)
+        print(setting_faults(error), file=sys.stderr)
     except (ModelRefusedError, MalformedListError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
     return REFUSED

@@ -20,12 +20,13 @@ from rich.table import Table
 from app.__main__ import main as serve_process
 from app.completion import together
 from app.errors import ModelRefusedError, ServiceError
+from app.guard.entry import MalformedListError
 from app.job import Outcome, Piece
 from app.main import create_app
 from app.routes.complete import job_of
 from app.schemas.complete import CompleteRequest
 from app.service import Service
-from app.settings import PREFIX, Settings
+from app.settings import PREFIX, Settings, setting_faults
 
 BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"
 
@@ -71,14 +72,18 @@ def complete(
 ) -> None:
     """Continue a text with the local model file, as it is written. No server is needed."""
     _override(model=model)
+    try:
+        request = CompleteRequest(
+            prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise typer.BadParameter(f"{fault['loc'][0]}: {fault['msg']}") from None
 
     async def write(service: Service) -> None:
         async def deliver(piece: Piece) -> None:
             print(piece.text, end="", flush=True)
 
-        request = CompleteRequest(
-            prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
-        )
         service.limits.check(request)
         await service.completer.run(job_of(request, service), deliver)
         print()
@@ -150,6 +155,10 @@ def _with_engine(work: Callable[[Service], Awaitable[None]]) -> None:
 
     try:
         asyncio.run(run())
-    except (ModelRefusedError, ServiceError, ValidationError) as error:
+    except ValidationError as error:
+        print(setting_faults(error), file=sys.stderr)
+    except (ModelRefusedError, MalformedListError, ServiceError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
-        raise typer.Exit(1) from None
+    else:
+        return
+    raise typer.Exit(1)

@@ -80,7 +80,8 @@ def read_manifest(model: Path) -> Manifest:
         raise ModelRefusedError(f"{path}: not found; build the model with: python -m models build") from None
     except (OSError, ValidationError) as error:
         reason = _first_fault(error) if isinstance(error, ValidationError) else error.strerror
-        raise ModelRefusedError(f"{path}: not a manifest of this service: {reason}") from None
+        again = "build the model anew with: python -m models build"
+        raise ModelRefusedError(f"{path}: not a manifest of this service: {reason}; {again}") from None
     if manifest.file != model.name:
         raise ModelRefusedError(f"{path}: written for {manifest.file}, not for {model.name}")
     return manifest

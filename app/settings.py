@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.cores import usable_cores
@@ -235,6 +235,13 @@ LIMITS = (
     *("request_timeout_seconds", "pre_stop_seconds", "grace_seconds"),
 )
 """Settings that bound what a client may cost."""
+
+
+def setting_faults(error: ValidationError) -> str:
+    """What is wrong with settings, one variable a line."""
+    return "\n".join(
+        f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 def settings_table(names: Iterable[str] = Settings.model_fields) -> str:

@@ -61,6 +61,21 @@ def test_a_rejected_text_is_one_line_and_status_1(run: Run) -> None:
     assert (status, error) == (1, "the prompt was rejected by the content filter\n")
 
 
+def test_a_text_that_cannot_be_continued_is_refused_by_the_field_and_starts_no_engine(run: Run) -> None:
+    status, output, error = run("complete", "")
+    assert (status, output) == (2, "")
+    assert "prompt: String should have at least 1 character" in error
+
+
+def test_a_setting_at_fault_is_named_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCOMPLETE_PORT", "abc")
+    status, _, error = run("complete", "x")
+    assert status == 1
+    assert error == (
+        "AUTOCOMPLETE_PORT: Input should be a valid integer, unable to parse string as an integer\n"
+    )
+
+
 def test_bench_measures_1_4_and_8_streams(run: Run) -> None:
     engine = FakeEngine()
     status, output, _ = run("bench", "--rounds", "1", "--max-tokens", "4", engine=engine)
