@@ -9,6 +9,7 @@ from app.cores import usable_cores
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
 from app.engine.process import open_scheduler
+from app.engine.quiet import quiet
 from app.engine.shape import ModelShape
 from app.errors import EngineFailedError
 from app.manifest import Manifest
@@ -26,6 +27,7 @@ def model_shape(manifest: Manifest) -> ModelShape:
     )
 
 
+@quiet()
 def complete_greedily(
     model: Path, manifest: Manifest, prompts: Sequence[Sequence[int]], count: int
 ) -> list[list[int]]:
