@@ -134,10 +134,11 @@ class BodyReceiver:
             RequestTimeoutError: It did not arrive in time.
             ClientLeftError: The client left before it was complete.
         """
-        too_large = BodyTooLargeError(f"the body is larger than {self._max_bytes} bytes")
+        # An error in a variable would be a circle with its traceback, which keeps the body until it is found.
+        too_large = f"the body is larger than {self._max_bytes} bytes"
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._max_bytes:
-                raise too_large
+                raise BodyTooLargeError(too_large)
         body = bytearray()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -149,7 +150,7 @@ class BodyReceiver:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._max_bytes:
-                        raise too_large
+                        raise BodyTooLargeError(too_large)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"the body took longer than {self._timeout_seconds:g} seconds"

@@ -11,6 +11,7 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +35,18 @@ class _RankedTensorType(ctypes.Structure):
 
 
 def host_buffers() -> Callable[[Array], Any]:
-    """A function that wraps an aligned, contiguous array; the array must outlive its buffer."""
+    """A function that wraps an aligned, contiguous array; the array must outlive its buffer.
+
+    The Python class destroys no buffer that it was given, 400 bytes each: that is done when nobody holds it.
+    """
     import ai_edge_litert
     from ai_edge_litert.tensor_buffer import TensorBuffer
 
     library = ctypes.CDLL(str(Path(ai_edge_litert.__file__).with_name("libLiteRt.so")))
     create = library.LiteRtCreateTensorBufferFromHostMemory
     create.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
+    destroy = library.LiteRtDestroyTensorBuffer
+    destroy.argtypes, destroy.restype = (ctypes.c_void_p,), None
     new_capsule = ctypes.pythonapi.PyCapsule_New
     new_capsule.argtypes, new_capsule.restype = (
         (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p),
@@ -56,6 +62,8 @@ def host_buffers() -> Callable[[Array], Any]:
         status = create(ctypes.byref(kind), array.ctypes.data, array.nbytes, None, ctypes.byref(buffer))
         if status:
             raise RuntimeError(f"LiteRT made no buffer over {array.shape}: status {status}")
-        return TensorBuffer(new_capsule(buffer, CAPSULE, None))
+        wrapped = TensorBuffer(new_capsule(buffer, CAPSULE, None))
+        finalize(wrapped, destroy, buffer).atexit = False
+        return wrapped
 
     return wrap

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from app.middleware import BodyReceiver
+from app.record import open_record
 from tests.app.conftest import Serve
 from tests.fakes import FakeEngine
 
@@ -259,3 +263,32 @@ async def test_n_choices_take_n_permits(serve: Serve) -> None:
         too_many = await client.post("/complete", json={"prompt": "x", "n": 5})
     assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
     assert (too_many.status_code, too_many.json()["error"]["field"]) == (422, "n")
+
+
+async def test_a_body_that_is_too_large_leaves_nothing_for_the_garbage_collector() -> None:
+    """What is in a circle keeps its body, up to the limit, until the collector comes by."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"xxxxx", "more_body": True}
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status"))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("the body is refused")
+
+    async def refused() -> None:
+        scope: Scope = {"type": "http", "path": "/complete", "headers": []}
+        open_record(scope)
+        await BodyReceiver(app, 4, 1.0)(scope, receive, send)
+
+    statuses: list[int | None] = []
+    await refused()
+    gc.collect()
+    gc.disable()
+    try:
+        await refused()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert statuses == [413, None, 413, None]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.engine.host_buffer import Array, host_buffers
 from app.engine.memory import float_zeros
+from app.memory import resident_bytes
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,12 @@ def test_an_array_that_is_not_aligned_is_refused(wrap: Callable[[Array], Any]) -
 def test_an_element_type_that_no_signature_has_is_refused(wrap: Callable[[Array], Any]) -> None:
     with pytest.raises(KeyError):
         wrap(float_zeros(4).view(np.int64))
+
+
+def test_a_buffer_that_nobody_holds_takes_no_memory(wrap: Callable[[Array], Any]) -> None:
+    array = float_zeros(16)
+    wrap(array)
+    before = resident_bytes(os.getpid())["private"]
+    for _ in range(20_000):  # 8 MB where they are left
+        wrap(array)
+    assert resident_bytes(os.getpid())["private"] - before < 2**20
