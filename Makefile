@@ -128,7 +128,7 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra litert-lm pyproject.toml -o locks/litert-lm.txt
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
 	$(COMPILE) --override models/foreign/overrides.txt models/foreign/requirements.in -o locks/foreign.txt
-	$(COMPILE) -c locks/dev.txt --extra dev --extra ray pyproject.toml -o locks/ray.txt
+	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra dev --extra ray pyproject.toml -o locks/ray.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
 .PHONY: image image-test compose-test deployment-test kubernetes-test sbom

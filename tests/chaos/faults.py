@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -159,7 +160,8 @@ def clock_stepped(stamp: Path) -> Strike:
         for offset in ("+86400", "-86400"):
             stamp.write_text(offset)
             time.sleep(1.5)
-        dates = {line[10:20] for line in service.log.read_text().splitlines() if line.startswith('{"time"')}
+        lines = service.log.read_text().splitlines()
+        dates = {json.loads(line)["time"][:10] for line in lines if line.startswith('{"time"')}
         assert len(dates) >= 3, f"the clock did not step: {dates}"
         return "dates in the log: " + ", ".join(sorted(dates))
 
