@@ -59,7 +59,7 @@ WORKS = (
 )
 """Methods of the peers, each of which does the work once and returns its figure:
 
-- prefill: prompt tokens a second, from nothing cached to the first new token;
+- prefill: prompt tokens a second, from nothing cached to the first new token, median of five prompts;
 - decode: tokens a second of all streams, at positions 32 to 96;
 - editor: median milliseconds to the first token when the prompt has grown by one to three tokens;
 - closed: tokens a second of clients that each send their next request when the last is answered;
