@@ -94,7 +94,7 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	touch $@
 
 $(FOREIGN): | $(MANIFEST) .venv-foreign/.ready
-	.venv-foreign/bin/python -m models.foreign models/artifacts/downloads/*.gguf $@
+	.venv-foreign/bin/python -m models.foreign models/artifacts/downloads/SmolLM2-135M-Instruct.Q4_1.gguf $@
 
 # PyTorch comes first, without hashes: its builds for the CPU have other ones.
 .venv-foreign/.ready: locks/foreign.txt
