@@ -70,8 +70,8 @@ def open_record(scope: Scope) -> RequestRecord:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             request_id = value.decode()
-        elif name == b"traceparent" and (trace := TRACEPARENT.fullmatch(value)):
-            traceparent = f"00-{trace[1].decode()}-{secrets.token_hex(8)}-{trace[2].decode()}"
+        elif name == b"traceparent" and (given := TRACEPARENT.fullmatch(value)):
+            traceparent = f"00-{given[1].decode()}-{secrets.token_hex(8)}-{given[2].decode()}"
     traceparent = _current_span() or traceparent
     record = RequestRecord(request_id or secrets.token_hex(8), traceparent, time.perf_counter())
     scope["record"] = record

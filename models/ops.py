@@ -131,33 +131,31 @@ def concat(tensors: Sequence[Tensor], axis: int) -> Tensor:
     return first.graph.operator(Op.CONCATENATION, tensors, [output], options, kind)[0]
 
 
-def slice_(x: Tensor, begin: Sequence[int], size: Sequence[int]) -> Tensor:
-    """A block of `x`; a size of -1 reaches to the end.
+def strided_slice(x: Tensor, begin: Sequence[int], end: Sequence[int | None], shape: Sequence[int]) -> Tensor:
+    """The block x[begin:end], dimension by dimension as Python counts, of a known shape; None is the end.
 
-    As STRIDED_SLICE, which says so with a mask: XNNPACK leaves a SLICE to the end to the interpreter, and a
-    subgraph is cut in two there.
+    A mask says so: XNNPACK leaves a SLICE to the end to the interpreter, and a subgraph is cut in two there.
     """
-    pairs = list(zip(begin, size, strict=True))
-    ends = [b + max(s, 0) for b, s in pairs]
-    shape = [s if s >= 0 else (d - b if d >= 0 else -1) for (b, s), d in zip(pairs, x.shape, strict=True)]
     options = schema.StridedSliceOptionsT()
-    options.endMask = sum(1 << axis for axis, (_, s) in enumerate(pairs) if s < 0)
-    constants = [x.graph.constant(numbers, "int32") for numbers in (begin, ends, [1] * len(pairs))]
-    output = (shape, x.dtype)
+    options.endMask = sum(1 << axis for axis, at in enumerate(end) if at is None)
+    bounds = (begin, [at or 0 for at in end], [1] * len(begin))
+    constants = [x.graph.constant(numbers, "int32") for numbers in bounds]
     kind = Options.StridedSliceOptions
-    return x.graph.operator(Op.STRIDED_SLICE, [x, *constants], [output], options, kind)[0]
+    return x.graph.operator(Op.STRIDED_SLICE, [x, *constants], [(shape, x.dtype)], options, kind)[0]
+
+
+def slice_(x: Tensor, begin: Sequence[int], size: Sequence[int]) -> Tensor:
+    """A block of `x`; a size of -1 reaches to the end."""
+    end = [None if s < 0 else b + s for b, s in zip(begin, size, strict=True)]
+    shape = [s if s >= 0 else (d - b if d >= 0 else -1) for b, s, d in zip(begin, size, x.shape, strict=True)]
+    return strided_slice(x, begin, end, shape)
 
 
 def all_but_last(x: Tensor) -> Tensor:
     """`x` without the last row of its first dimension, which has two at least."""
-    rank = len(x.shape)
-    shape = (x.shape[0] if x.shape[0] == -1 else x.shape[0] - 1, *x.shape[1:])
-    options = schema.StridedSliceOptionsT()
-    options.endMask = (1 << rank) - 2
-    bounds = ([0] * rank, [-1] + [0] * (rank - 1), [1] * rank)
-    constants = [x.graph.constant(numbers, "int32") for numbers in bounds]
-    kind = Options.StridedSliceOptions
-    return x.graph.operator(Op.STRIDED_SLICE, [x, *constants], [(shape, x.dtype)], options, kind)[0]
+    length, *others = x.shape
+    shape = (length if length == -1 else length - 1, *others)
+    return strided_slice(x, [0] * len(shape), [-1, *[None] * len(others)], shape)
 
 
 def split(x: Tensor, parts: int) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from models.graph import Op, Tensor, broadcast
-from models.ops import reduce, reshape
+from models.ops import reduce, reshape, strided_slice
 
 Options = schema.BuiltinOptions
 
@@ -109,11 +109,7 @@ def pad(x: Tensor, before: int, after: int | Tensor, value: int | Tensor = 0) ->
 
 def cut(x: Tensor, begin: int, end: int | None) -> Tensor:
     """Part of x [n], x[begin:end] as Python counts."""
-    options: Any = schema.StridedSliceOptionsT()
-    options.endMask = int(end is None)
-    bounds = [x.graph.constant([at], "int32") for at in (begin, end or 0, 1)]
-    output, kind = ((-1,), x.dtype), Options.StridedSliceOptions
-    return x.graph.operator(Op.STRIDED_SLICE, [x, *bounds], [output], options, kind)[0]
+    return strided_slice(x, [begin], [end], [-1])
 
 
 def previous(x: Tensor, first: int) -> Tensor:
