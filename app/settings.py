@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.cores import usable_cores
+from app.resources import usable_cores
 
 PREFIX = "AUTOCOMPLETE_"
 

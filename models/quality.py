@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from app.cores import usable_cores
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
 from app.engine.local import model_shape
@@ -18,6 +17,7 @@ from app.engine.process import open_runner
 from app.engine.runner import Runner
 from app.engine.shape import ModelShape
 from app.manifest import Manifest
+from app.resources import usable_cores
 from models.architecture import Checkpoint
 from models.errors import BuildError
 from models.graph import Array

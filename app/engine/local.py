@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.cores import usable_cores
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
 from app.engine.process import open_scheduler
@@ -13,6 +12,7 @@ from app.engine.quiet import quiet
 from app.engine.shape import ModelShape
 from app.errors import EngineFailedError
 from app.manifest import Manifest
+from app.resources import usable_cores
 
 
 def model_shape(manifest: Manifest) -> ModelShape:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cores import usable_cores
+from app.resources import usable_cores
 
 
 @pytest.fixture(autouse=True)
