@@ -13,8 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from app.completion.limits import Limits
 from app.envelope import handle_errors
-from app.limits import Limits
 from app.routes import pages, routes_of
 from app.schemas.body import Body
 from app.schemas.chat import ChatRequest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.completion.job import Tokenizer
 from app.guard.bias import banned_tokens
 from app.guard.guard import Guard
-from app.job import Tokenizer
 
 LogitBias = tuple[tuple[int, float], ...]
 """Pairs of token id and what is added to its logit."""

@@ -18,14 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from app.__main__ import main as serve_process
-from app.completion import together
+from app.completion.job import Outcome, Piece
+from app.completion.pipeline import together
+from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.entry import MalformedListError
-from app.job import Outcome, Piece
 from app.main import create_app
 from app.routes.complete import job_of
 from app.schemas.complete import CompleteRequest
-from app.service import Service
 from app.settings import PREFIX, Settings, setting_faults
 
 BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"

@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.config import AutoscalingConfig, HTTPOptions, RequestRouterConfig
 
+from app.completion.service import Service
 from app.errors import ModelRefusedError
 from app.main import create_app
-from app.service import Service
 from app.settings import Settings
 
 NAME = "autocomplete"

@@ -9,11 +9,15 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.admission import Admission
 from app.api import ALWAYS_OPEN, build_api, countable_paths
 from app.bias import ProfanityBias, read_vocabulary
-from app.chat import ChatTemplate
-from app.completion import Completer
+from app.completion.admission import Admission
+from app.completion.chat_template import ChatTemplate
+from app.completion.job import Tokenizer
+from app.completion.limits import Limits
+from app.completion.pipeline import Completer
+from app.completion.service import Service
+from app.completion.tokenizer_pool import Tokenization
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.local import model_shape
@@ -21,17 +25,13 @@ from app.engine.protocol import Engine
 from app.guard.files import GuardFiles
 from app.guard.guard import Guard
 from app.guard.thresholds import Thresholds
-from app.job import Tokenizer
 from app.keys import ApiKeys
-from app.limits import Limits
 from app.manifest import Manifest
 from app.metrics import Metrics
 from app.middleware import BodyReceiver, KeyCheck, Observer
 from app.model import ServedModel, open_model
 from app.runtime import resolve_runtime
-from app.service import Service
 from app.settings import Settings
-from app.tokenization import Tokenization
 
 STALL_SECONDS = 10.0
 """An engine that has said nothing for so long is replaced."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.completion.job import Outcome
 from app.engine.messages import Stats
-from app.job import Outcome
 from app.manifest import Manifest
 from app.memory import resident_bytes
 

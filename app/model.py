@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from app.completion.job import Tokenizer
 from app.engine.foreign import Foreign, LiteRtLm
 from app.engine.shape import ModelShape
 from app.errors import ModelRefusedError
@@ -20,7 +21,6 @@ from app.foreign.metadata import TextMetadata, read_metadata
 from app.foreign.sections import model_section, tokenizer_json
 from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
 from app.foreign.whole import BAKED, Utf8, read_whole
-from app.job import Tokenizer
 from app.manifest import Manifest, manifest_path, read_manifest, verify_file, verify_text_ops
 from app.model_file import ModelFile, open_model_file
 from app.runtime import resolve_runtime

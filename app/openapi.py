@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from app.api import build_api
-from app.limits import Limits
+from app.completion.limits import Limits
 from app.settings import Settings
 
 SEQUENCE_LENGTH, VOCABULARY_SIZE = 512, 49_152

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from starlette.types import Scope
 
-from app.job import Outcome
+from app.completion.job import Outcome
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")

@@ -13,8 +13,8 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from app.completion.service import Service
 from app.connection import BoundedConfig, ConnectionLimits
-from app.service import Service
 from app.settings import Settings
 
 REFUSED, FORCED = 1, 130

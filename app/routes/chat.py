@@ -7,11 +7,12 @@ import time
 from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
-from app.chat import ChatPrompt, Message
+from app.completion.chat_template import ChatPrompt, Message
+from app.completion.job import Job, Piece, given
+from app.completion.service import Service, service_of
 from app.departure import WhileConnected
 from app.errors import InvalidRequestError, NotFoundError
 from app.events import Emit, EventStream
-from app.job import Job, Piece, given
 from app.record import record_of
 from app.routes.openai import fingerprint, job_of
 from app.schemas.chat import (
@@ -26,7 +27,6 @@ from app.schemas.chat import (
 )
 from app.schemas.errors import COMPLETION_ERRORS, openai_errors
 from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
-from app.service import Service, service_of
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
+from app.completion.job import Job, Piece, PlainPrompt, given, stricter
+from app.completion.service import Service, service_of
 from app.departure import WhileConnected
 from app.events import Emit, EventStream
-from app.job import Job, Piece, PlainPrompt, given, stricter
 from app.record import record_of
 from app.schemas.complete import (
     STREAMED,
@@ -18,7 +19,6 @@ from app.schemas.complete import (
     complete_answer,
 )
 from app.schemas.errors import COMPLETION_ERRORS, errors
-from app.service import Service, service_of
 
 router = APIRouter(tags=["completion"], route_class=JsonRoute)
 

@@ -7,16 +7,16 @@ import time
 from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
+from app.completion.job import Job, Piece, PlainPrompt, given
+from app.completion.service import Service, service_of
 from app.departure import WhileConnected
 from app.errors import InvalidRequestError
 from app.events import Emit, EventStream
-from app.job import Job, Piece, PlainPrompt, given
 from app.record import record_of
 from app.routes.openai import fingerprint, job_of
 from app.schemas.completions import Completion, CompletionChoice, CompletionRequest
 from app.schemas.errors import COMPLETION_ERRORS, openai_errors
 from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason
-from app.service import Service, service_of
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from app.completion.job import Job, Prompt, given
+from app.completion.limits import Limits
+from app.completion.service import Service
 from app.errors import InvalidRequestError
-from app.job import Job, Prompt, given
-from app.limits import Limits
 from app.manifest import Manifest
 from app.schemas.openai import OpenAIRequest
-from app.service import Service
 
 
 def job_of(

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from app.completion.service import service_of
 from app.errors import NotReadyError
 from app.schemas.errors import errors
 from app.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
-from app.service import service_of
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])

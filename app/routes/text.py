@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from app.body import JsonRoute
-from app.job import PlainPrompt, given
+from app.completion.context_window import keep_newest
+from app.completion.job import PlainPrompt, given
+from app.completion.service import service_of
 from app.schemas.complete import window_report
 from app.schemas.errors import BODY_ERRORS, errors
 from app.schemas.text import (
@@ -17,8 +19,6 @@ from app.schemas.text import (
     TokenizeAnswer,
     TokenizeRequest,
 )
-from app.service import service_of
-from app.window import keep_newest
 
 router = APIRouter(tags=["text"], route_class=JsonRoute, responses=errors(*BODY_ERRORS))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.limits import AtMost
+from app.completion.limits import AtMost
 
 LARGEST_SEED = 2**53 - 1
 """Every JSON client keeps integers up to this exactly."""

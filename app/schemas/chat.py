@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from app.job import TokenLogprob
-from app.limits import AtMost
+from app.completion.job import TokenLogprob
+from app.completion.limits import AtMost
 from app.schemas.body import Body, Count, Natural
 from app.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
 

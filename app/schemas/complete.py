@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from app.job import Choice, FinishReason, Outcome, Piece, Policy
-from app.limits import AtMost
+from app.completion.context_window import Window
+from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
+from app.completion.limits import AtMost
 from app.schemas.body import Count, Natural, NonEmpty
 from app.schemas.sampling import SamplingRequest
-from app.window import Window
 
 
 class CompleteRequest(SamplingRequest):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.job import Choice, Piece, TokenLogprob
-from app.limits import AtMost
+from app.completion.job import Choice, Piece, TokenLogprob
+from app.completion.limits import AtMost
 from app.schemas.body import Count, Natural, NonEmpty
 from app.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
 

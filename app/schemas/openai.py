@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
 
-from app.job import FinishReason, Outcome
-from app.limits import AtMost
+from app.completion.job import FinishReason, Outcome
+from app.completion.limits import AtMost
 from app.schemas.body import Body, Count
 from app.schemas.sampling import SamplingRequest
 

@@ -6,8 +6,8 @@ import secrets
 
 from pydantic import Field
 
+from app.completion.job import given
 from app.engine.messages import Sampling
-from app.job import given
 from app.schemas.body import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
 

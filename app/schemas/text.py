@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from app.limits import AtMost
+from app.completion.limits import AtMost
 from app.schemas.body import Body, Count, Natural
 from app.schemas.complete import WindowReport
 

@@ -19,10 +19,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.completion.job import Tokenizer
 from app.guard.files import load_guard
 from app.guard.guard import Guard
 from app.guard.thresholds import Thresholds
-from app.job import Tokenizer
 from app.main import create_app
 from app.manifest import Manifest, SignatureSpec, TensorSpec
 from app.server import server_config

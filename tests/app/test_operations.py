@@ -56,7 +56,7 @@ async def test_an_engine_that_refuses_the_model_is_logged_in_one_line(
 
     async with serve(Refusing()):
         await asyncio.sleep(0)
-    assert [record.getMessage() for record in caplog.records if record.name == "app.service"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "app.completion.service"] == [
         "tiny.tflite: built for the other runtime"
     ]
 

@@ -13,11 +13,11 @@ from itertools import count
 from rich.console import Console
 from rich.table import Table
 
+from app.completion.job import Job, Outcome, PlainPrompt
+from app.completion.service import Service
 from app.engine.messages import Sampling
 from app.errors import EngineFailedError, NotReadyError
-from app.job import Job, Outcome, PlainPrompt
 from app.main import create_app
-from app.service import Service
 from app.settings import Settings
 
 PROMPTS = (

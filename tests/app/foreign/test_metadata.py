@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.chat import ChatTemplate, Message
+from app.completion.chat_template import ChatTemplate, Message
 from app.errors import ModelRefusedError
 from app.foreign.metadata import TextMetadata, read_metadata
 from app.foreign.tokenizer import read_tokenizer

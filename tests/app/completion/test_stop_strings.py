@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.stop import StopScanner
+from app.completion.stop_strings import StopScanner
 
 
 def scan(stops: list[str], pieces: list[str]) -> str:

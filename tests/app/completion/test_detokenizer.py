@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.detokenizer import Detokenizer
+from app.completion.detokenizer import Detokenizer
 
 
 class Pieces:

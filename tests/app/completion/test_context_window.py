@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.window import Window, keep_newest, window_limit
+from app.completion.context_window import Window, keep_newest, window_limit
 
 
 def byte(number: int) -> bytes:

@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.bias import LogitBias
-from app.detokenizer import Detokenizer
-from app.draft import Draft
+from app.completion.context_window import Window, keep_newest, window_limit
+from app.completion.detokenizer import Detokenizer
+from app.completion.job import Job, Outcome, Piece, Prompt, Timings, Tokenizer, Usage
+from app.completion.output import Draft
+from app.completion.output_guard import LateScreen, Screen
+from app.completion.stop_strings import StopScanner
+from app.completion.tokenizer_pool import Tokenization
 from app.engine.messages import Generation
 from app.engine.protocol import Engine, Steps
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
-from app.job import Job, Outcome, Piece, Prompt, Timings, Tokenizer, Usage
 from app.manifest import Manifest
 from app.metrics import Metrics
-from app.screen import LateScreen, Screen
-from app.stop import StopScanner
-from app.tokenization import Tokenization
-from app.window import Window, keep_newest, window_limit
 
 T = TypeVar("T")
 

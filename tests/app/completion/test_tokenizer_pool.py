@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.chat import ChatPrompt, ChatTemplate, Message
-from app.job import PlainPrompt
-from app.tokenization import SHORT, Tokenization
+from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
+from app.completion.job import PlainPrompt
+from app.completion.tokenizer_pool import SHORT, Tokenization
 from tests.app.conftest import Serve
 from tests.fakes import ByteTokenizer, FakeEngine
 

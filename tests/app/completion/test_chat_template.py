@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chat import ChatPrompt, ChatTemplate, Message
+from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.errors import InvalidRequestError
 from tests.fakes import ByteTokenizer
 

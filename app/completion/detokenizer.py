@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 
-from app.job import Tokenizer
+from app.completion.job import Tokenizer
 
 
 class Detokenizer:

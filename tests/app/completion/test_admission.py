@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.admission import PATIENCE, Admission
+from app.completion.admission import PATIENCE, Admission
 from app.errors import OverloadedError
 
 

@@ -12,22 +12,22 @@ from itertools import accumulate
 
 from starlette.requests import Request
 
-from app.admission import Admission
 from app.bias import ProfanityBias
-from app.chat import ChatTemplate
-from app.completion import Completer, Deliver, together
+from app.completion.admission import Admission
+from app.completion.chat_template import ChatTemplate
+from app.completion.job import Job, Outcome, Piece, Tokenizer
+from app.completion.limits import Limits
+from app.completion.pipeline import Completer, Deliver, together
+from app.completion.tokenizer_pool import Tokenization
 from app.engine.protocol import Engine
 from app.errors import ModelRefusedError
 from app.events import Emit, EventStream
 from app.guard.guard import Guard
-from app.job import Job, Outcome, Piece, Tokenizer
-from app.limits import Limits
 from app.manifest import Manifest
 from app.metrics import Metrics
 from app.model import Kind
 from app.record import record_of
 from app.settings import Settings
-from app.tokenization import Tokenization
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar
 
+from app.completion.context_window import Window
 from app.engine.messages import Sampling
-from app.window import Window
 
 T = TypeVar("T")
 

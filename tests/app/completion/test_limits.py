@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.completion.limits import Limits
 from app.errors import InvalidRequestError
 from app.foreign.whole import BAKED
-from app.limits import Limits
 from app.model import UNSUPPORTED
 from app.schemas.chat import ChatRequest
 from app.schemas.complete import CompleteRequest

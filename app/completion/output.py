@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.completion.job import Choice, FinishReason, Piece, TokenLogprob
+from app.completion.output_guard import Screen
+from app.completion.stop_strings import StopScanner
 from app.engine.messages import Logprob, Prefilled, Tokens
-from app.job import Choice, FinishReason, Piece, TokenLogprob
-from app.screen import Screen
-from app.stop import StopScanner
 
 
 class Decoder(Protocol):

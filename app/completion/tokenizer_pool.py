@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from app.job import Prompt, Tokenizer
+from app.completion.job import Prompt, Tokenizer
 
 SHORT = 1000
 """Characters that are tokenized at once: at most some milliseconds. 8,192 letters in a row take 250."""

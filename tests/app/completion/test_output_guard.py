@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.completion.output_guard import STRIDE, LateScreen, Screen
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream, OutputPolicy
-from app.screen import STRIDE, LateScreen, Screen
 
 WORDS = st.lists(
     st.sampled_from(["fine", "fuck", "as", "s", "ess", "the", " ", "shi", "t", "ake"]), max_size=8
