@@ -20,8 +20,8 @@ from app.completion.service import Service
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
-from app.engine.protocol import Engine
+from app.engine.interface import Engine
+from app.engine.offline import model_shape
 from app.guard.files import GuardFiles
 from app.guard.guard import Guard
 from app.guard.thresholds import Thresholds

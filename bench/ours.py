@@ -8,9 +8,9 @@ from collections import deque
 from pathlib import Path
 
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
 from app.engine.messages import Finished, Generation, Sampling
-from app.engine.process import open_scheduler
+from app.engine.offline import model_shape
+from app.engine.worker import open_scheduler
 from app.manifest import read_manifest
 from app.settings import Settings
 from app.text import open_text_model

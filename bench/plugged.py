@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
 from app.engine.messages import Generation, Tokens
-from app.engine.process import open_scheduler
+from app.engine.offline import model_shape
+from app.engine.worker import open_scheduler
 from app.model import open_model
 from app.settings import Settings
 from bench.work import STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt

@@ -21,12 +21,12 @@ from rich.table import Table
 
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
 from app.engine.messages import Generation, Sampling
+from app.engine.offline import model_shape
 from app.engine.prefix import PrefixCache
-from app.engine.process import open_runner
 from app.engine.sampler import Sampler
 from app.engine.scheduler import Scheduler
+from app.engine.worker import open_runner
 from app.manifest import read_manifest
 from bench.machine import describe
 from bench.work import prompt

@@ -11,11 +11,11 @@ import numpy as np
 
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
+from app.engine.offline import model_shape
 from app.engine.prefix import Entry
-from app.engine.process import open_runner
 from app.engine.runner import Runner
 from app.engine.shape import ModelShape
+from app.engine.worker import open_runner
 from app.manifest import Manifest
 from app.resources import usable_cores
 from models.architecture import Checkpoint

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.engine.local import complete_greedily
+from app.engine.offline import complete_greedily
 from app.manifest import Manifest, read_manifest, verify_file
 from app.text import open_text_model
 from models.architecture import Checkpoint

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from app.engine.interface import State
 from app.engine.messages import Finished, Generation, Logprob, Prefilled, Stats, Tokens
-from app.engine.protocol import State
 from app.errors import EngineFailedError, NotReadyError
 
 END = 256

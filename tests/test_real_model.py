@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from app.engine.cache import DecodeCache
 from app.engine.litert import open_litert
-from app.engine.local import complete_greedily, model_shape
+from app.engine.offline import complete_greedily, model_shape
 from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
 from app.manifest import Manifest, read_manifest, verify_file

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from app.engine.config import EngineConfig
-from app.engine.local import model_shape
+from app.engine.offline import model_shape
 from app.engine.shape import ModelShape
 from app.manifest import Manifest
 from models.architecture import Architecture, Checkpoint

@@ -20,8 +20,8 @@ from app.completion.output import Draft
 from app.completion.output_guard import LateScreen, Screen
 from app.completion.stop_strings import StopScanner
 from app.completion.tokenizer_pool import Tokenization
+from app.engine.interface import Engine, Steps
 from app.engine.messages import Generation
-from app.engine.protocol import Engine, Steps
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream

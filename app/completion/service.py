@@ -19,7 +19,7 @@ from app.completion.job import Job, Outcome, Piece, Tokenizer
 from app.completion.limits import Limits
 from app.completion.pipeline import Completer, Deliver, together
 from app.completion.tokenizer_pool import Tokenization
-from app.engine.protocol import Engine
+from app.engine.interface import Engine
 from app.errors import ModelRefusedError
 from app.events import Emit, EventStream
 from app.guard.guard import Guard

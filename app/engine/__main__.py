@@ -4,7 +4,7 @@ import socket
 import sys
 
 from app.engine.channel import Channel
-from app.engine.process import serve
+from app.engine.worker import serve
 
 if __name__ == "__main__":
     serve(Channel(socket.socket(fileno=int(sys.argv[1]))))

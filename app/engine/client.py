@@ -16,6 +16,7 @@ from types import TracebackType
 
 from app.engine import channel
 from app.engine.config import EngineConfig
+from app.engine.interface import State
 from app.engine.messages import (
     Cancel,
     Failed,
@@ -32,7 +33,6 @@ from app.engine.messages import (
     ToEngine,
     Tokens,
 )
-from app.engine.protocol import State
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
 
 log = logging.getLogger(__name__)

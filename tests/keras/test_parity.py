@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from app.engine.local import complete_greedily
+from app.engine.offline import complete_greedily
 from app.text import open_text_model
 from models.graph import Array, Model
 from models.quality import TEXTS

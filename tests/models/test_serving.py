@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
-from app.engine.local import complete_greedily
+from app.engine.offline import complete_greedily
 from app.manifest import SignatureSpec, TensorSpec
 from app.text import TextModel, open_text_model, text_op_registerers
 from models.architecture import Checkpoint

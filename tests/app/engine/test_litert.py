@@ -15,8 +15,8 @@ from app.engine.cache import DecodeCache
 from app.engine.litert import open_litert
 from app.engine.packed import PackedWeights, machine_key
 from app.engine.prefix import PrefixCache
-from app.engine.process import open_runner
 from app.engine.runner import Runner
+from app.engine.worker import open_runner
 from models.reference import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel

@@ -9,8 +9,8 @@ import numpy as np
 from app.engine.cache import DecodeCache
 from app.engine.memory import Floats
 from app.engine.prefix import Entry, PrefixCache
-from app.engine.process import open_runner
 from app.engine.runner import Runner
+from app.engine.worker import open_runner
 from tests.tiny import TinyModel
 
 LENGTH = 150

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine.local import complete_greedily, model_shape
+from app.engine.offline import complete_greedily, model_shape
 from app.engine.shape import ModelShape
 from app.errors import EngineFailedError
 from models.reference import Reference

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from app.engine import process
+from app.engine import worker as process
 from app.engine.bound import BoundDecoder
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
@@ -34,10 +34,10 @@ from app.engine.messages import (
     Submit,
     Tokens,
 )
-from app.engine.process import open_runner, open_scheduler, serve
 from app.engine.single import SingleScheduler
 from app.engine.tflite import TfLiteRunner
 from app.engine.whole_text import WholeTextWriter
+from app.engine.worker import open_runner, open_scheduler, serve
 from app.main import engine_config
 from app.model import open_model
 from app.settings import Settings
