@@ -19,13 +19,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.engine.batch.scheduler import Scheduler
 from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
 from app.engine.messages import Generation, Sampling
 from app.engine.offline import model_shape
 from app.engine.prefix import PrefixCache
 from app.engine.sampler import Sampler
-from app.engine.scheduler import Scheduler
 from app.engine.worker import open_runner
 from app.manifest import read_manifest
 from bench.machine import describe

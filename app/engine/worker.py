@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
+from app.engine.batch.scheduler import Scheduler
+from app.engine.batch.speculation import Drafter
 from app.engine.cache import DecodeCache
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
-from app.engine.drafting import Drafter
 from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
 from app.engine.messages import (
     Cancel,
@@ -31,7 +32,6 @@ from app.engine.packed import PackedWeights
 from app.engine.prefix import PrefixCache
 from app.engine.quiet import quiet
 from app.engine.runner import Runner
-from app.engine.scheduler import Scheduler
 from app.engine.single import SingleScheduler, Writer
 
 logger = logging.getLogger("app.engine")

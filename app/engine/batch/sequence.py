@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.engine.drafting import Record
+from app.engine.batch.speculation import Record
 from app.engine.memory import Floats
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Tokens
 from app.engine.prefix import Entry

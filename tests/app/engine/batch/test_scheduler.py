@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.engine.batch.scheduler import EXTENDED, Scheduler
+from app.engine.batch.speculation import Drafter
 from app.engine.cache import DecodeCache
-from app.engine.drafting import Drafter
 from app.engine.memory import Floats
 from app.engine.messages import (
     Failed,
@@ -21,7 +22,6 @@ from app.engine.messages import (
 from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
 from app.engine.sampler import Sampler
-from app.engine.scheduler import EXTENDED, Scheduler
 from app.engine.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
 

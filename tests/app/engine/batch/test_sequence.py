@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.engine.batch.sequence import Sequence
 from app.engine.memory import Floats
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling, Tokens
-from app.engine.sequence import Sequence
 
 VOCABULARY = 8
 

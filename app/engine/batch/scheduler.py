@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from app.engine.batch.sequence import Sequence
+from app.engine.batch.speculation import DRAFTED, Drafter
 from app.engine.cache import DecodeCache
-from app.engine.drafting import DRAFTED, Drafter
 from app.engine.memory import Floats
 from app.engine.messages import Failed, FromEngine, Generation, Stats
 from app.engine.prefix import Entry, PrefixCache, common
 from app.engine.runner import Runner
-from app.engine.sequence import Sequence
 
 NOTHING = np.zeros(0, np.int32)
 
