@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.engine.batch.scheduler import Scheduler
-from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.messages import Generation, Sampling
 from app.engine.offline import model_shape
-from app.engine.prefix import PrefixCache
 from app.engine.sampler import Sampler
 from app.engine.worker import open_runner
 from app.manifest import read_manifest

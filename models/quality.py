@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.engine.cache import DecodeCache
 from app.engine.config import EngineConfig
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry
 from app.engine.offline import model_shape
-from app.engine.prefix import Entry
 from app.engine.runner import Runner
 from app.engine.shape import ModelShape
 from app.engine.worker import open_runner

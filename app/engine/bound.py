@@ -20,7 +20,7 @@ from app.engine.config import EngineConfig
 from app.engine.foreign import StaticDecoder
 from app.engine.host_buffer import Array, host_buffers
 from app.engine.inner import inner_file
-from app.engine.memory import Floats, aligned, float_zeros
+from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.messages import Generation
 from app.engine.packed import PackedWeights
 from app.engine.quiet import quiet, silence

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.cache import DecodeCache
 from app.engine.host_buffer import Array, host_buffers
-from app.engine.memory import Floats, aligned, float_zeros
+from app.engine.kv.arrays import Floats, aligned, float_zeros
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry
 from app.engine.packed import PackedWeights
-from app.engine.prefix import Entry
 from app.engine.quiet import quiet, silence
 from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats
-from app.engine.prefix import Entry
+from app.engine.kv.arrays import Floats
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry
 from app.engine.shape import LANES, MASKED, ModelShape
 
 Ints = npt.NDArray[np.int32]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
 from app.engine.messages import Logprob, Sampling
 
 UNLIKELY = 12.0

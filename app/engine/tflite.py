@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats, float_zeros
-from app.engine.prefix import Entry
+from app.engine.kv.arrays import Floats, float_zeros
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry
 from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 

@@ -11,10 +11,11 @@ from importlib.metadata import version
 
 from app.engine.batch.scheduler import Scheduler
 from app.engine.batch.speculation import Drafter
-from app.engine.cache import DecodeCache
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.messages import (
     Cancel,
     Failed,
@@ -29,7 +30,6 @@ from app.engine.messages import (
     Submit,
 )
 from app.engine.packed import PackedWeights
-from app.engine.prefix import PrefixCache
 from app.engine.quiet import quiet
 from app.engine.runner import Runner
 from app.engine.single import SingleScheduler, Writer

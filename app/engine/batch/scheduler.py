@@ -10,10 +10,10 @@ import numpy as np
 
 from app.engine.batch.sequence import Sequence
 from app.engine.batch.speculation import DRAFTED, Drafter
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry, PrefixCache, common
 from app.engine.messages import Failed, FromEngine, Generation, Stats
-from app.engine.prefix import Entry, PrefixCache, common
 from app.engine.runner import Runner
 
 NOTHING = np.zeros(0, np.int32)

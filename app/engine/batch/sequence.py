@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.engine.batch.speculation import Record
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
+from app.engine.kv.prefix_cache import Entry
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Tokens
-from app.engine.prefix import Entry
 from app.engine.runner import Ints
 from app.engine.sampler import Sampler
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats
-from app.engine.prefix import Entry
+from app.engine.kv.arrays import Floats
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry
 from app.engine.runner import Drafted, Ints
 from app.engine.shape import ModelShape
 

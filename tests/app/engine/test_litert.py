@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.cache import DecodeCache
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.litert import open_litert
 from app.engine.packed import PackedWeights, machine_key
-from app.engine.prefix import PrefixCache
 from app.engine.runner import Runner
 from app.engine.worker import open_runner
 from models.reference import Reference

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
 from app.engine.messages import Sampling
 from app.engine.sampler import UNLIKELY, Sampler, logprob
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
 from app.engine.tflite import open_tflite
 from models.reference import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats
-from app.engine.prefix import Entry, PrefixCache
+from app.engine.kv.arrays import Floats
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.runner import Runner
 from app.engine.worker import open_runner
 from tests.tiny import TinyModel

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from app.engine.batch.scheduler import EXTENDED, Scheduler
 from app.engine.batch.speculation import Drafter
-from app.engine.cache import DecodeCache
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.messages import (
     Failed,
     Finished,
@@ -19,7 +20,6 @@ from app.engine.messages import (
     Sampling,
     Tokens,
 )
-from app.engine.prefix import Entry, PrefixCache
 from app.engine.runner import Ints
 from app.engine.sampler import Sampler
 from app.engine.shape import LANES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.engine.batch.sequence import Sequence
-from app.engine.memory import Floats
+from app.engine.kv.arrays import Floats
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling, Tokens
 
 VOCABULARY = 8

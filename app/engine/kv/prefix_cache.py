@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.memory import Floats, float_zeros
+from app.engine.kv.arrays import Floats, float_zeros
 from app.engine.shape import LANES, ModelShape
 
 OVERWRITTEN = 16

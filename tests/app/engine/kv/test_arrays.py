@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.engine.memory import ALIGNMENT, aligned, float_zeros
+from app.engine.kv.arrays import ALIGNMENT, aligned, float_zeros
 
 
 def resident_bytes() -> int:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.memory import Floats
-from app.engine.prefix import OVERWRITTEN, Entry, PrefixCache
+from app.engine.kv.arrays import Floats
+from app.engine.kv.prefix_cache import OVERWRITTEN, Entry, PrefixCache
 from app.engine.shape import ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=2, vocabulary=100, sequence_length=100)

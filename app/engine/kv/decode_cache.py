@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.memory import Floats, float_zeros, give_back
+from app.engine.kv.arrays import Floats, float_zeros, give_back
 from app.engine.shape import LANES, ModelShape
 
 
