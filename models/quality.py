@@ -13,7 +13,7 @@ from app.engine.config import EngineConfig
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.engine.offline import model_shape
-from app.engine.runner import Runner
+from app.engine.runtimes.interface import Runner
 from app.engine.shape import ModelShape
 from app.engine.worker import open_runner
 from app.manifest import Manifest

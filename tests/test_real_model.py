@@ -12,9 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
-from app.engine.litert import open_litert
 from app.engine.offline import complete_greedily, model_shape
-from app.engine.packed import PackedWeights
+from app.engine.runtimes.litert import open_litert
+from app.engine.runtimes.weight_cache import PackedWeights
 from app.manifest import Manifest, read_manifest, verify_file
 from app.operators import list_operators
 from app.text import TextModel, open_text_model

@@ -18,12 +18,12 @@ import numpy as np
 
 from app.engine.config import EngineConfig
 from app.engine.foreign import StaticDecoder
-from app.engine.host_buffer import Array, host_buffers
 from app.engine.inner import inner_file
 from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.messages import Generation
-from app.engine.packed import PackedWeights
-from app.engine.quiet import quiet, silence
+from app.engine.runtimes.host_buffer import Array, host_buffers
+from app.engine.runtimes.stderr import quiet, silence
+from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
 from app.engine.shape import MASKED, ModelShape
 from app.engine.single import Work, Writing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
-from app.engine.quiet import quiet
+from app.engine.runtimes.stderr import quiet
 from app.engine.shape import ModelShape
 from app.engine.worker import open_scheduler
 from app.errors import EngineFailedError

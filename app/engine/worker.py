@@ -29,9 +29,9 @@ from app.engine.messages import (
     Stats,
     Submit,
 )
-from app.engine.packed import PackedWeights
-from app.engine.quiet import quiet
-from app.engine.runner import Runner
+from app.engine.runtimes.interface import Runner
+from app.engine.runtimes.stderr import quiet
+from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.single import SingleScheduler, Writer
 
 logger = logging.getLogger("app.engine")
@@ -49,11 +49,11 @@ DISTRIBUTIONS = {
 def open_runner(config: EngineConfig) -> Runner:
     """The model on the chosen runtime."""
     if config.runtime == "litert":
-        from app.engine.litert import open_litert
+        from app.engine.runtimes.litert import open_litert
 
         weights = PackedWeights(config.cache_folder, config.model, config.digest)
         return open_litert(config.place, weights, config.shape, config.threads)
-    from app.engine.tflite import open_tflite
+    from app.engine.runtimes.tflite_runtime import open_tflite
 
     return open_tflite(config.place, config.shape, config.threads)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from app.engine.runner import decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 from models.architecture import Architecture, Checkpoint
 from models.decoder import Decoder

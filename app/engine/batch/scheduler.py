@@ -14,7 +14,7 @@ from app.engine.kv.arrays import Floats
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache, common
 from app.engine.messages import Failed, FromEngine, Generation, Stats
-from app.engine.runner import Runner
+from app.engine.runtimes.interface import Runner
 
 NOTHING = np.zeros(0, np.int32)
 

@@ -10,7 +10,7 @@ from app.engine.batch.speculation import Record
 from app.engine.kv.arrays import Floats
 from app.engine.kv.prefix_cache import Entry
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Tokens
-from app.engine.runner import Ints
+from app.engine.runtimes.interface import Ints
 from app.engine.sampler import Sampler
 
 

@@ -19,7 +19,6 @@ from app.engine.bound import BoundDecoder
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
-from app.engine.litert import LiteRtRunner
 from app.engine.messages import (
     Cancel,
     Failed,
@@ -34,8 +33,9 @@ from app.engine.messages import (
     Submit,
     Tokens,
 )
+from app.engine.runtimes.litert import LiteRtRunner
+from app.engine.runtimes.tflite_runtime import TfLiteRunner
 from app.engine.single import SingleScheduler
-from app.engine.tflite import TfLiteRunner
 from app.engine.whole_text import WholeTextWriter
 from app.engine.worker import open_runner, open_scheduler, serve
 from app.main import engine_config

@@ -9,7 +9,7 @@ import numpy as np
 from app.engine.kv.arrays import Floats
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache
-from app.engine.runner import Runner
+from app.engine.runtimes.interface import Runner
 from app.engine.worker import open_runner
 from tests.tiny import TinyModel
 

@@ -20,7 +20,7 @@ from app.engine.messages import (
     Sampling,
     Tokens,
 )
-from app.engine.runner import Ints
+from app.engine.runtimes.interface import Ints
 from app.engine.sampler import Sampler
 from app.engine.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
-from app.engine.litert import open_litert
-from app.engine.packed import PackedWeights, machine_key
-from app.engine.runner import Runner
+from app.engine.runtimes.interface import Runner
+from app.engine.runtimes.litert import open_litert
+from app.engine.runtimes.weight_cache import PackedWeights, machine_key
 from app.engine.worker import open_runner
 from models.reference import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.engine.kv.arrays import Floats
-from app.engine.tflite import open_tflite
+from app.engine.runtimes.tflite_runtime import open_tflite
 from models.reference import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel

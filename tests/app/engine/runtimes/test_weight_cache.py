@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.packed import PackedWeights, checksum, machine_key
+from app.engine.runtimes.weight_cache import PackedWeights, checksum, machine_key
 
 MODEL = Path("folder/model.tflite")
 DIGEST = "ab" * 32

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.engine.host_buffer import Array, host_buffers
 from app.engine.kv.arrays import float_zeros
+from app.engine.runtimes.host_buffer import Array, host_buffers
 from app.memory import resident_bytes
 
 

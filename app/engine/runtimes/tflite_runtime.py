@@ -11,7 +11,7 @@ import numpy as np
 from app.engine.kv.arrays import Floats, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.shape import ModelShape
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.host_buffer import Array, host_buffers
 from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.packed import PackedWeights
-from app.engine.quiet import quiet, silence
-from app.engine.runner import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.host_buffer import Array, host_buffers
+from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.stderr import quiet, silence
+from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.shape import ModelShape
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from app.engine.quiet import quiet
+from app.engine.runtimes.stderr import quiet
 
 
 def test_what_native_code_says_is_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
