@@ -32,7 +32,7 @@ from app.engine.messages import (
 from app.engine.runtimes.interface import Runner
 from app.engine.runtimes.stderr import quiet
 from app.engine.runtimes.weight_cache import PackedWeights
-from app.engine.single import SingleScheduler, Writer
+from app.engine.single.scheduler import SingleScheduler, Writer
 
 logger = logging.getLogger("app.engine")
 
@@ -125,15 +125,15 @@ def _writer(config: EngineConfig) -> Writer:
     """What runs a foreign file."""
     match config.foreign:
         case StaticDecoder() as decoder:
-            from app.engine.bound import open_bound
+            from app.engine.single.static_decoder import open_bound
 
             return open_bound(config, decoder)
         case WholeText() as whole:
-            from app.engine.whole_text import open_whole
+            from app.engine.single.text_to_text import open_whole
 
             return open_whole(config, whole)
         case LiteRtLm() as described:
-            from app.engine.litert_lm import open_litert_lm
+            from app.engine.single.litert_lm import open_litert_lm
 
             return open_litert_lm(config, described)
         case None:

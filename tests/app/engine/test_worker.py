@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import pytest
 
 from app.engine import worker as process
-from app.engine.bound import BoundDecoder
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
@@ -35,8 +34,9 @@ from app.engine.messages import (
 )
 from app.engine.runtimes.litert import LiteRtRunner
 from app.engine.runtimes.tflite_runtime import TfLiteRunner
-from app.engine.single import SingleScheduler
-from app.engine.whole_text import WholeTextWriter
+from app.engine.single.scheduler import SingleScheduler
+from app.engine.single.static_decoder import BoundDecoder
+from app.engine.single.text_to_text import WholeTextWriter
 from app.engine.worker import open_runner, open_scheduler, serve
 from app.main import engine_config
 from app.model import open_model
@@ -288,7 +288,7 @@ def test_each_kind_of_foreign_file_has_its_writer(
         assert isinstance(scheduler._writer, kind)
         assert not scheduler.busy
     monkeypatch.setattr("app.runtime.find_spec", lambda package: True)
-    monkeypatch.setattr("app.engine.litert_lm.open_litert_lm", lambda config, described: described)
+    monkeypatch.setattr("app.engine.single.litert_lm.open_litert_lm", lambda config, described: described)
     settings = Settings(model=container, runtime="litert-lm", slots=1)
     assert isinstance(process._writer(engine_config(settings, open_model(settings))), LiteRtLm)
 

@@ -12,7 +12,7 @@ from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
 from app.engine.messages import Generation, Sampling
 from app.engine.shape import ModelShape
-from app.engine.single import Work, Writing
+from app.engine.single.scheduler import Work, Writing
 from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
 
 EVERYTHING = 2**20

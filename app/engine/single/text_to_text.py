@@ -10,7 +10,7 @@ from app.engine.config import EngineConfig
 from app.engine.foreign import WholeText
 from app.engine.messages import Generation
 from app.engine.shape import ModelShape
-from app.engine.single import Work, Writing
+from app.engine.single.scheduler import Work, Writing
 
 
 class WholeTextWriter:

@@ -18,7 +18,6 @@ import numpy as np
 
 from app.engine.config import EngineConfig
 from app.engine.foreign import StaticDecoder
-from app.engine.inner import inner_file
 from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.messages import Generation
 from app.engine.runtimes.host_buffer import Array, host_buffers
@@ -26,7 +25,8 @@ from app.engine.runtimes.stderr import quiet, silence
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
 from app.engine.shape import MASKED, ModelShape
-from app.engine.single import Work, Writing
+from app.engine.single.extract import inner_file
+from app.engine.single.scheduler import Work, Writing
 
 FEW = 4
 """So few prompt tokens are decoded one by one: cheaper than the shortest prefill, which is mostly padding."""

@@ -17,7 +17,7 @@ from app.engine.messages import (
     Tokens,
 )
 from app.engine.shape import ModelShape
-from app.engine.single import SingleScheduler, Work, Writing
+from app.engine.single.scheduler import SingleScheduler, Work, Writing
 
 
 @dataclass

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.bound import FEW, BoundDecoder, open_bound, plan
 from app.engine.config import EngineConfig
 from app.engine.foreign import StaticDecoder
 from app.engine.messages import Generation, Sampling
-from app.engine.single import Work
+from app.engine.single.scheduler import Work
+from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
 from app.foreign.decoder import read_decoder
 from app.foreign.graph import read_tables
 from models.reference import Reference

@@ -12,10 +12,10 @@ import pytest
 
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
-from app.engine.litert_lm import EVERYTHING, LiteRtLmWriter, open_litert_lm
 from app.engine.messages import Generation, Sampling
 from app.engine.shape import ModelShape
-from app.engine.single import Work
+from app.engine.single.litert_lm import EVERYTHING, LiteRtLmWriter, open_litert_lm
+from app.engine.single.scheduler import Work
 from app.foreign.tokenizer import read_tokenizer
 from tests.plugged import tokenizer_json
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.inner import inner_file
+from app.engine.single.extract import inner_file
 
 
 @pytest.fixture
