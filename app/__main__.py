@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from app.errors import ModelRefusedError
-from app.guard.entry import MalformedListError
+from app.guard.word_list import MalformedListError
 from app.logs import configure_logs
 from app.main import create_app
 from app.server import REFUSED, serve, uncollected

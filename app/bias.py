@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.completion.job import Tokenizer
-from app.guard.bias import banned_tokens
 from app.guard.guard import Guard
+from app.guard.token_bias import banned_tokens
 
 LogitBias = tuple[tuple[int, float], ...]
 """Pairs of token id and what is added to its logit."""

@@ -22,7 +22,7 @@ from app.completion.job import Outcome, Piece
 from app.completion.pipeline import together
 from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
-from app.guard.entry import MalformedListError
+from app.guard.word_list import MalformedListError
 from app.main import create_app
 from app.routes.complete import job_of
 from app.schemas.complete import CompleteRequest

@@ -22,8 +22,8 @@ from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.interface import Engine
 from app.engine.offline import model_shape
-from app.guard.files import GuardFiles
 from app.guard.guard import Guard
+from app.guard.loader import GuardFiles
 from app.guard.thresholds import Thresholds
 from app.keys import ApiKeys
 from app.manifest import Manifest

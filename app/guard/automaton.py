@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from app.guard.form import Form
+from app.guard.variants import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import unicodedata
 
 from confusable_homoglyphs.confusables import confusables_data  # type: ignore[import-untyped]
 
-from app.guard.files import LOOKALIKES
+from app.guard.loader import LOOKALIKES
 
 NAMED = re.compile(
     r"(?:(?:NEGATIVE |CROSSED NEGATIVE )?(?:CIRCLED|SQUARED) LATIN CAPITAL LETTER"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import better_profanity
 
-from app.guard.entry import lines, read_entries, read_words
-from app.guard.files import CURATED, OFF, WORDS, make_guard
+from app.guard.loader import CURATED, OFF, WORDS, make_guard
 from app.guard.thresholds import EVERYTHING
+from app.guard.word_list import lines, read_entries, read_words
 
 STOCK = Path(better_profanity.__file__).parent / "profanity_wordlist.txt"
 

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from app.guard.automaton import Automaton
-from app.guard.excuses import Excuses
-from app.guard.fold import MASK, Folded, FoldTable, fold
-from app.guard.form import HIDDEN
-from app.guard.match import Match, exposed, spans
-from app.guard.place import AHEAD, Place, is_border
-from app.guard.reading import CENSORS, LEET, PLAIN, Reading, alphabet, read
+from app.guard.context import Excuses
+from app.guard.leetspeak import LEET_SEEN
+from app.guard.letter_runs import CENSORS, LEET, PLAIN, Reading, alphabet, read
+from app.guard.normalize import MASK, Folded, FoldTable, fold
+from app.guard.occurrence import AHEAD, Place, is_border
+from app.guard.overlaps import Match, exposed, spans
+from app.guard.pending import has_symbols, open_start
 from app.guard.rules import accepts
-from app.guard.symbols import LEET_SEEN
-from app.guard.tail import has_symbols, open_start
 from app.guard.thresholds import EVERYTHING, Thresholds
+from app.guard.variants import HIDDEN
 from app.guard.verdict import Span, Verdict
 
 WITH_LEET = alphabet(LEET)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Set as AbstractSet
 
-from app.guard.form import HIDDEN, Form
-from app.guard.place import AHEAD, BEHIND, Place, is_letter
-from app.guard.symbols import is_censored, is_leet
+from app.guard.leetspeak import is_censored, is_leet
+from app.guard.occurrence import AHEAD, BEHIND, Place, is_letter
+from app.guard.variants import HIDDEN, Form
 
 VERSION = 2
 """Raised with every change of a rule; part of the guard's version."""

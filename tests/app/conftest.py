@@ -20,8 +20,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.completion.job import Tokenizer
-from app.guard.files import load_guard
 from app.guard.guard import Guard
+from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.main import create_app
 from app.manifest import Manifest, SignatureSpec, TensorSpec

@@ -13,7 +13,7 @@ import sys
 from fastapi import FastAPI
 
 from app.errors import ModelRefusedError
-from app.guard.files import load_guard
+from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.logs import configure_logs
 from app.main import create_app

@@ -22,7 +22,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from app.errors import STATUS
-from app.guard.files import load_guard
+from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.main import create_app
 from app.openapi import openapi_text

@@ -1,6 +1,6 @@
 from app.guard.automaton import automaton
-from app.guard.entry import Entry
-from app.guard.form import plain_forms
+from app.guard.variants import plain_forms
+from app.guard.word_list import Entry
 
 INSIDE, WHOLE = Entry("fuck", "profanity", 3, "i"), Entry("cock", "sexual", 2)
 FORMS = {*plain_forms("fuck", INSIDE), *plain_forms("cock", WHOLE), *plain_forms("cocktail", None)}

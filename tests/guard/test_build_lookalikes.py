@@ -1,7 +1,7 @@
 import pytest
 
 from app.guard.build_lookalikes import lookalikes, rows
-from app.guard.files import LOOKALIKES
+from app.guard.loader import LOOKALIKES
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 from app.guard.build_words import STOCK, rows
-from app.guard.entry import lines, read_words
-from app.guard.files import CURATED, OFF, WORDS
+from app.guard.loader import CURATED, OFF, WORDS
+from app.guard.word_list import lines, read_words
 
 
 def test_the_word_list_is_what_the_builder_makes_of_its_sources() -> None:

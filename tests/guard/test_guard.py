@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from app.guard import MASK, Guard, Span, Thresholds, Verdict
-from app.guard.fold import fold
+from app.guard.normalize import fold
 from tests.guard.strategies import texts
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from app.guard.morphology import inflect, joined
+from app.guard.inflection import inflect, joined
 
 
 @pytest.mark.parametrize(

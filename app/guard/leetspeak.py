@@ -2,8 +2,8 @@
 
 import re
 
-from app.guard.form import HIDDEN, SHORTEST, VOWELS, Form
-from app.guard.place import BEHIND, Place, is_letter
+from app.guard.occurrence import BEHIND, Place, is_letter
+from app.guard.variants import HIDDEN, SHORTEST, VOWELS, Form
 
 SHORT, LONG = 4, 5
 LEET_SEEN = re.compile(r"[0-9@$|+!(](?:(?<![!(])|(?<=[a-z].)[a-z0-9@$+!(]|(?<=[ .\-_*].)[ .\-_*])")

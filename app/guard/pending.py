@@ -3,9 +3,9 @@
 import re
 
 from app.guard.automaton import Automaton
-from app.guard.fold import Folded
-from app.guard.place import AHEAD, Place, is_border
-from app.guard.reading import CENSORS, LEET, Reading
+from app.guard.letter_runs import CENSORS, LEET, Reading
+from app.guard.normalize import Folded
+from app.guard.occurrence import AHEAD, Place, is_border
 from app.guard.rules import fits
 
 SYMBOL = re.compile(f"[{re.escape(''.join(LEET) + CENSORS)}]")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from app.guard.entry import Entry, MalformedListError, read_entries, read_words
+from app.guard.word_list import Entry, MalformedListError, read_entries, read_words
 
 
 def written(folder: Path, text: str) -> Path:

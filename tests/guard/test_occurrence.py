@@ -1,9 +1,9 @@
 import pytest
 
 from app.guard import MASK
-from app.guard.fold import FoldTable, fold
-from app.guard.place import Place, is_border
-from app.guard.reading import alphabet, read
+from app.guard.letter_runs import alphabet, read
+from app.guard.normalize import FoldTable, fold
+from app.guard.occurrence import Place, is_border
 
 
 def place(text: str, letters: str) -> Place:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.guard.entry import Entry
-from app.guard.fold import Folded
+from app.guard.normalize import Folded
 from app.guard.verdict import Span
+from app.guard.word_list import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from app.guard.fold import MASKED
-from app.guard.form import Form
-from app.guard.place import AHEAD, BEHIND, Place
+from app.guard.normalize import MASKED
+from app.guard.occurrence import AHEAD, BEHIND, Place
 from app.guard.rules import CAPITALIZED
+from app.guard.variants import Form
 
 NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)(?:\.? | and | or | [\"'(])$")
 NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[A-Z{MASKED}]")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.guard.fold import MASKED, Folded
-from app.guard.reading import Reading
+from app.guard.letter_runs import Reading
+from app.guard.normalize import MASKED, Folded
 
 BEHIND, AHEAD = 48, 32
 """Folded characters that a rule looks at before and after a word; no rule looks further."""

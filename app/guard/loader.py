@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.guard.automaton import automaton
-from app.guard.entry import Entry, MalformedListError, lines, read_contexts, read_entries, read_words
-from app.guard.excuses import Excuses
-from app.guard.fold import FoldTable
-from app.guard.form import Form, hidden_forms, plain_forms
+from app.guard.context import Excuses
 from app.guard.guard import Guard
-from app.guard.morphology import inflect, joined
-from app.guard.reading import LEET
+from app.guard.inflection import inflect, joined
+from app.guard.letter_runs import LEET
+from app.guard.normalize import FoldTable
 from app.guard.rules import SHORT, VERSION
 from app.guard.thresholds import Thresholds
+from app.guard.variants import Form, hidden_forms, plain_forms
+from app.guard.word_list import Entry, MalformedListError, lines, read_contexts, read_entries, read_words
 
 DATA = Path(__file__).parent / "data"
 WORDS, INNOCENT, TAILS = DATA / "words.tsv", DATA / "innocent.txt", DATA / "tails.txt"

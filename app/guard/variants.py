@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
-from app.guard.entry import Entry
-from app.guard.reading import COARSE
+from app.guard.letter_runs import COARSE
+from app.guard.word_list import Entry
 
 HIDDEN = "*"
 VOWELS = "aeiouy"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.guard.reading import CENSORS, LEET, SHORT, Reading, alphabet, read
+from app.guard.letter_runs import CENSORS, LEET, SHORT, Reading, alphabet, read
 
 PLAIN = alphabet({})
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import MASK, Guard
-from app.guard.fold import FOREIGN, MASKED, REMEMBERED, FoldTable, fold
+from app.guard.normalize import FOREIGN, MASKED, REMEMBERED, FoldTable, fold
 
 
 @pytest.fixture

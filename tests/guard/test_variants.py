@@ -1,5 +1,5 @@
-from app.guard.entry import Entry
-from app.guard.form import Form, hidden_forms, plain_forms
+from app.guard.variants import Form, hidden_forms, plain_forms
+from app.guard.word_list import Entry
 
 ENTRY = Entry("ass", "profanity", 2)
 

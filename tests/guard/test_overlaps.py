@@ -1,7 +1,7 @@
 from app.guard import Span
-from app.guard.entry import Entry
-from app.guard.fold import FoldTable, fold
-from app.guard.match import Match, exposed, spans
+from app.guard.normalize import FoldTable, fold
+from app.guard.overlaps import Match, exposed, spans
+from app.guard.word_list import Entry
 
 BAD, WORSE = Entry("bad", "insult", 2), Entry("worse", "slur", 3)
 
