@@ -1,7 +1,7 @@
 import pytest
 
-from app.guard.build_lookalikes import lookalikes, rows
 from app.guard.loader import LOOKALIKES
+from app.guard.tools.build_lookalikes import lookalikes, rows
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
-from app.guard.build_words import STOCK, rows
 from app.guard.loader import CURATED, OFF, WORDS
+from app.guard.tools.build_words import STOCK, rows
 from app.guard.word_list import lines, read_words
 
 
