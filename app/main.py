@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api import ALWAYS_OPEN, build_api, countable_paths
 from app.bias import ProfanityBias, read_vocabulary
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
@@ -25,10 +24,11 @@ from app.engine.offline import model_shape
 from app.guard.guard import Guard
 from app.guard.loader import GuardFiles
 from app.guard.thresholds import Thresholds
-from app.keys import ApiKeys
+from app.http.api import ALWAYS_OPEN, build_api, countable_paths
+from app.http.api_keys import ApiKeys
+from app.http.middleware import BodyReceiver, KeyCheck, Observer
 from app.manifest import Manifest
 from app.metrics import Metrics
-from app.middleware import BodyReceiver, KeyCheck, Observer
 from app.model import ServedModel, open_model
 from app.runtime import resolve_runtime
 from app.settings import Settings

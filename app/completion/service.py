@@ -21,12 +21,12 @@ from app.completion.pipeline import Completer, Deliver, together
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
-from app.events import Emit, EventStream
 from app.guard.guard import Guard
+from app.http.request_record import record_of
+from app.http.sse import Emit, EventStream
 from app.manifest import Manifest
 from app.metrics import Metrics
 from app.model import Kind
-from app.record import record_of
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -6,15 +6,15 @@ import time
 
 from fastapi import APIRouter, Request
 
-from app.body import JsonRoute
 from app.completion.chat_template import ChatPrompt, Message
 from app.completion.job import Job, Piece, given
 from app.completion.service import Service, service_of
-from app.departure import WhileConnected
 from app.errors import InvalidRequestError, NotFoundError
-from app.events import Emit, EventStream
-from app.record import record_of
-from app.routes.openai import fingerprint, job_of
+from app.http.disconnect import WhileConnected
+from app.http.jobs import fingerprint, job_of
+from app.http.json_route import JsonRoute
+from app.http.request_record import record_of
+from app.http.sse import Emit, EventStream
 from app.schemas.chat import (
     ChatChoice,
     ChatChunk,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from app.body import JsonRoute
 from app.completion.job import Job, Piece, PlainPrompt, given, stricter
 from app.completion.service import Service, service_of
-from app.departure import WhileConnected
-from app.events import Emit, EventStream
-from app.record import record_of
+from app.http.disconnect import WhileConnected
+from app.http.json_route import JsonRoute
+from app.http.request_record import record_of
+from app.http.sse import Emit, EventStream
 from app.schemas.complete import (
     STREAMED,
     CompleteAnswer,

@@ -6,14 +6,14 @@ import time
 
 from fastapi import APIRouter, Request
 
-from app.body import JsonRoute
 from app.completion.job import Job, Piece, PlainPrompt, given
 from app.completion.service import Service, service_of
-from app.departure import WhileConnected
 from app.errors import InvalidRequestError
-from app.events import Emit, EventStream
-from app.record import record_of
-from app.routes.openai import fingerprint, job_of
+from app.http.disconnect import WhileConnected
+from app.http.jobs import fingerprint, job_of
+from app.http.json_route import JsonRoute
+from app.http.request_record import record_of
+from app.http.sse import Emit, EventStream
 from app.schemas.completions import Completion, CompletionChoice, CompletionRequest
 from app.schemas.errors import COMPLETION_ERRORS, openai_errors
 from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason

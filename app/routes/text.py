@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from app.body import JsonRoute
 from app.completion.context_window import keep_newest
 from app.completion.job import PlainPrompt, given
 from app.completion.service import service_of
+from app.http.json_route import JsonRoute
 from app.schemas.complete import window_report
 from app.schemas.errors import BODY_ERRORS, errors
 from app.schemas.text import (

@@ -24,8 +24,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from app.errors import STATUS
 from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
+from app.http.openapi import openapi_text
 from app.main import create_app
-from app.openapi import openapi_text
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
 from tests.fakes import ByteTokenizer, FakeEngine

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.app.test_envelope import POISON
+from tests.app.http.test_error_responses import POISON
 from tests.attack.requests import CANARY, Request, bad_requests, written
 
 ATTACKS = int(os.environ.get("TEST_ATTACKS", "400"))

@@ -6,7 +6,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from app.api import ALWAYS_OPEN
+from app.http.api import ALWAYS_OPEN
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.app.conftest import tiny_manifest

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from app.departure import WhileConnected
+from app.http.disconnect import WhileConnected
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,6 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.departure import ClientLeftError
 from app.errors import (
     InternalError,
     InvalidRequestError,
@@ -21,7 +20,8 @@ from app.errors import (
     ServiceError,
     UnauthorizedError,
 )
-from app.record import record_of
+from app.http.disconnect import ClientLeftError
+from app.http.request_record import record_of
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.middleware import BodyReceiver
-from app.record import open_record
+from app.http.middleware import BodyReceiver
+from app.http.request_record import open_record
 from tests.app.conftest import Serve
 from tests.fakes import FakeEngine
 

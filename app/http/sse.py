@@ -9,9 +9,9 @@ from pydantic_core import to_json
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.departure import ClientLeftError, WhileConnected
-from app.envelope import as_service_error, envelope
-from app.record import record_of
+from app.http.disconnect import ClientLeftError, WhileConnected
+from app.http.error_responses import as_service_error, envelope
+from app.http.request_record import record_of
 
 PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"

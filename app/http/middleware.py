@@ -9,12 +9,12 @@ from collections.abc import Set as AbstractSet
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.departure import ClientLeftError
-from app.envelope import CLIENT_LEFT, as_service_error, error_response
 from app.errors import BodyTooLargeError, RequestTimeoutError, ServiceError, UnauthorizedError
-from app.keys import ApiKeys
+from app.http.api_keys import ApiKeys
+from app.http.disconnect import ClientLeftError
+from app.http.error_responses import CLIENT_LEFT, as_service_error, error_response
+from app.http.request_record import RequestRecord, open_record, record_of
 from app.metrics import Metrics
-from app.record import RequestRecord, open_record, record_of
 
 access = logging.getLogger("app.access")
 

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from app.completion.limits import Limits
-from app.envelope import handle_errors
+from app.http.error_responses import handle_errors
 from app.routes import pages, routes_of
 from app.schemas.body import Body
 from app.schemas.chat import ChatRequest

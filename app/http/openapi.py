@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from app.api import build_api
 from app.completion.limits import Limits
+from app.http.api import build_api
 from app.settings import Settings
 
 SEQUENCE_LENGTH, VOCABULARY_SIZE = 512, 49_152

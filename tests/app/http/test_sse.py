@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.errors import EngineFailedError
-from app.events import Emit, EventStream
-from app.record import open_record
+from app.http.request_record import open_record
+from app.http.sse import Emit, EventStream
 
 pytestmark = pytest.mark.anyio
 
