@@ -23,8 +23,8 @@ from app.completion.pipeline import together
 from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.word_list import MalformedListError
+from app.http.routes.complete import job_of
 from app.main import create_app
-from app.routes.complete import job_of
 from app.schemas.complete import CompleteRequest
 from app.settings import PREFIX, Settings, setting_faults
 

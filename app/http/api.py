@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from app.completion.limits import Limits
 from app.http.error_responses import handle_errors
-from app.routes import pages, routes_of
+from app.http.routes import pages, routes_of
 from app.schemas.body import Body
 from app.schemas.chat import ChatRequest
 from app.schemas.complete import CompleteRequest

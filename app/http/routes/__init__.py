@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi.routing import APIRoute
 
-from app.routes import chat, complete, completions, models, operations, pages, text
+from app.http.routes import chat, complete, completions, models, operations, pages, text
 from app.settings import Settings
 
 
