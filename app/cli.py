@@ -24,8 +24,8 @@ from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.word_list import MalformedListError
 from app.http.routes.complete import job_of
+from app.http.schemas.complete import CompleteRequest
 from app.main import create_app
-from app.schemas.complete import CompleteRequest
 from app.settings import PREFIX, Settings, setting_faults
 
 BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"

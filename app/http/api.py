@@ -16,11 +16,11 @@ from starlette.routing import BaseRoute
 from app.completion.limits import Limits
 from app.http.error_responses import handle_errors
 from app.http.routes import pages, routes_of
-from app.schemas.body import Body
-from app.schemas.chat import ChatRequest
-from app.schemas.complete import CompleteRequest
-from app.schemas.completions import CompletionRequest
-from app.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
+from app.http.schemas.chat import ChatRequest
+from app.http.schemas.complete import CompleteRequest
+from app.http.schemas.completions import CompletionRequest
+from app.http.schemas.fields import Body
+from app.http.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
 from app.settings import Settings
 
 VERSION = "1.0.0"

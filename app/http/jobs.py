@@ -6,8 +6,8 @@ from app.completion.job import Job, Prompt, given
 from app.completion.limits import Limits
 from app.completion.service import Service
 from app.errors import InvalidRequestError
+from app.http.schemas.openai import OpenAIRequest
 from app.manifest import Manifest
-from app.schemas.openai import OpenAIRequest
 
 
 def job_of(

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.engine.messages import Generation
-from app.schemas.complete import CompleteAnswer, CompleteRequest
+from app.http.schemas.complete import CompleteAnswer, CompleteRequest
 from tests.fakes import ByteTokenizer, FakeEngine
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,7 @@ from app.http.disconnect import WhileConnected
 from app.http.jobs import fingerprint, job_of
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
-from app.http.sse import Emit, EventStream
-from app.schemas.chat import (
+from app.http.schemas.chat import (
     ChatChoice,
     ChatChunk,
     ChatCompletion,
@@ -25,8 +24,9 @@ from app.schemas.chat import (
     Delta,
     Reply,
 )
-from app.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
+from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
+from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
+from app.http.sse import Emit, EventStream
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 

@@ -9,8 +9,7 @@ from app.completion.service import Service, service_of
 from app.http.disconnect import WhileConnected
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
-from app.http.sse import Emit, EventStream
-from app.schemas.complete import (
+from app.http.schemas.complete import (
     STREAMED,
     CompleteAnswer,
     CompletePiece,
@@ -18,7 +17,8 @@ from app.schemas.complete import (
     choice_report,
     complete_answer,
 )
-from app.schemas.errors import COMPLETION_ERRORS, errors
+from app.http.schemas.errors import COMPLETION_ERRORS, errors
+from app.http.sse import Emit, EventStream
 
 router = APIRouter(tags=["completion"], route_class=JsonRoute)
 

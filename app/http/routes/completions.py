@@ -13,10 +13,10 @@ from app.http.disconnect import WhileConnected
 from app.http.jobs import fingerprint, job_of
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
+from app.http.schemas.completions import Completion, CompletionChoice, CompletionRequest
+from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
+from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason
 from app.http.sse import Emit, EventStream
-from app.schemas.completions import Completion, CompletionChoice, CompletionRequest
-from app.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 

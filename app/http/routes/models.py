@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from app.completion.service import service_of
 from app.errors import NotFoundError
-from app.schemas.errors import openai_errors
+from app.http.schemas.errors import openai_errors
 
 router = APIRouter(tags=["openai"])
 

@@ -9,8 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.completion.service import service_of
 from app.errors import NotReadyError
-from app.schemas.errors import errors
-from app.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
+from app.http.schemas.errors import errors
+from app.http.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])

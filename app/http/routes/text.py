@@ -8,9 +8,9 @@ from app.completion.context_window import keep_newest
 from app.completion.job import PlainPrompt, given
 from app.completion.service import service_of
 from app.http.json_route import JsonRoute
-from app.schemas.complete import window_report
-from app.schemas.errors import BODY_ERRORS, errors
-from app.schemas.text import (
+from app.http.schemas.complete import window_report
+from app.http.schemas.errors import BODY_ERRORS, errors
+from app.http.schemas.text import (
     DetokenizeAnswer,
     DetokenizeRequest,
     FlaggedSpan,

@@ -7,10 +7,10 @@ import pytest
 from app.completion.limits import Limits
 from app.errors import InvalidRequestError
 from app.foreign.whole import BAKED
+from app.http.schemas.chat import ChatRequest
+from app.http.schemas.complete import CompleteRequest
+from app.http.schemas.completions import CompletionRequest
 from app.model import UNSUPPORTED
-from app.schemas.chat import ChatRequest
-from app.schemas.complete import CompleteRequest
-from app.schemas.completions import CompletionRequest
 from app.settings import Settings
 
 

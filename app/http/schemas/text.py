@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from app.completion.limits import AtMost
-from app.schemas.body import Body, Count, Natural
-from app.schemas.complete import WindowReport
+from app.http.schemas.complete import WindowReport
+from app.http.schemas.fields import Body, Count, Natural
 
 Text = Annotated[str, AtMost("prompt_characters")]
 

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from app.completion.job import TokenLogprob
 from app.completion.limits import AtMost
-from app.schemas.body import Body, Count, Natural
-from app.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
+from app.http.schemas.fields import Body, Count, Natural
+from app.http.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
 
 
 class TextPart(Body):

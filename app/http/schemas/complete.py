@@ -13,8 +13,8 @@ from typing_extensions import TypedDict
 from app.completion.context_window import Window
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
 from app.completion.limits import AtMost
-from app.schemas.body import Count, Natural, NonEmpty
-from app.schemas.sampling import SamplingRequest
+from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.http.schemas.sampling import SamplingRequest
 
 
 class CompleteRequest(SamplingRequest):

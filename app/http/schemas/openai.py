@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
 
 from app.completion.job import FinishReason, Outcome
 from app.completion.limits import AtMost
-from app.schemas.body import Body, Count
-from app.schemas.sampling import SamplingRequest
+from app.http.schemas.fields import Body, Count
+from app.http.schemas.sampling import SamplingRequest
 
 Reason = Literal["stop", "length", "content_filter"]
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.completion.job import given
 from app.engine.messages import Sampling
-from app.schemas.body import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
+from app.http.schemas.fields import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
 
 SMALLEST_TOP_P = 1e-6

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.completion.job import Choice, Piece, TokenLogprob
 from app.completion.limits import AtMost
-from app.schemas.body import Count, Natural, NonEmpty
-from app.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
+from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
 
 
 class CompletionRequest(OpenAIRequest):
