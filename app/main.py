@@ -27,10 +27,10 @@ from app.guard.thresholds import Thresholds
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver, KeyCheck, Observer
-from app.manifest import Manifest
 from app.metrics import Metrics
-from app.model import ServedModel, open_model
-from app.runtime import resolve_runtime
+from app.model.loader import ServedModel, open_model
+from app.model.manifest import Manifest
+from app.model.runtime import resolve_runtime
 from app.settings import Settings
 
 STALL_SECONDS = 10.0

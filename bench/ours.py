@@ -11,9 +11,9 @@ from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling
 from app.engine.offline import model_shape
 from app.engine.worker import open_scheduler
-from app.manifest import read_manifest
+from app.model.manifest import read_manifest
+from app.model.tokenizer import open_text_model
 from app.settings import Settings
-from app.text import open_text_model
 from bench.server import FIRST_REPEATS
 from bench.work import REQUESTS, STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt, text
 

@@ -27,7 +27,7 @@ from app.engine.messages import Generation, Sampling
 from app.engine.offline import model_shape
 from app.engine.sampler import Sampler
 from app.engine.worker import open_runner
-from app.manifest import read_manifest
+from app.model.manifest import read_manifest
 from bench.machine import describe
 from bench.work import prompt
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.manifest import Manifest, read_manifest, verify_file, write_manifest
+from app.model.manifest import Manifest, read_manifest, verify_file, write_manifest
 from models.activations import fixed_ranges
 from models.architecture import Checkpoint
 from models.calibrate import round_layers

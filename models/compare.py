@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from app.manifest import Manifest, read_manifest
+from app.model.manifest import Manifest, read_manifest
 from models.errors import BuildError
 
 

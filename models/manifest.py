@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
-from app.manifest import Manifest, SignatureSpec, TensorSpec
+from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 from models.architecture import Checkpoint
 from models.graph import Graph, Model
 from models.options import BuildOptions

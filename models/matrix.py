@@ -18,8 +18,8 @@ from typing import get_args
 from rich.table import Table
 
 from app.errors import ModelRefusedError
-from app.manifest import Manifest, read_manifest, verify_file
-from app.text import open_text_model
+from app.model.manifest import Manifest, read_manifest, verify_file
+from app.model.tokenizer import open_text_model
 from models.compare import size_ratio
 from models.options import Quantization, Target
 

@@ -14,9 +14,9 @@ from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.engine.offline import model_shape
 from app.engine.runtimes.interface import Runner
-from app.engine.shape import ModelShape
 from app.engine.worker import open_runner
-from app.manifest import Manifest
+from app.model.manifest import Manifest
+from app.model.shape import ModelShape
 from app.resources import usable_cores
 from models.architecture import Checkpoint
 from models.errors import BuildError

@@ -8,7 +8,7 @@ import sysconfig
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from app.text import REGISTRAR
+from app.model.tokenizer import REGISTRAR
 from models.errors import BuildError
 
 KERNELS = "libpybinds_library_common.so"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from app.engine.offline import complete_greedily
-from app.manifest import Manifest, read_manifest, verify_file
-from app.text import open_text_model
+from app.model.manifest import Manifest, read_manifest, verify_file
+from app.model.tokenizer import open_text_model
 from models.architecture import Checkpoint
 from models.oracle import make_oracle
 from models.progress import Stages

@@ -15,9 +15,9 @@ from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.offline import complete_greedily, model_shape
 from app.engine.runtimes.litert import open_litert
 from app.engine.runtimes.weight_cache import PackedWeights
-from app.manifest import Manifest, read_manifest, verify_file
+from app.model.manifest import Manifest, read_manifest, verify_file
+from app.model.tokenizer import TextModel, open_text_model
 from app.operators import list_operators
-from app.text import TextModel, open_text_model
 from models.oracle import make_oracle
 from models.samples import sample_texts
 from models.vocabulary import Vocabulary

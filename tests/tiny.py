@@ -13,8 +13,8 @@ from rich.console import Console
 
 from app.engine.config import EngineConfig
 from app.engine.offline import model_shape
-from app.engine.shape import ModelShape
-from app.manifest import Manifest
+from app.model.manifest import Manifest
+from app.model.shape import ModelShape
 from models.architecture import Architecture, Checkpoint
 from models.build import build
 from models.graph import Array

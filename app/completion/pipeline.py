@@ -25,8 +25,8 @@ from app.engine.messages import Generation
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
-from app.manifest import Manifest
 from app.metrics import Metrics
+from app.model.manifest import Manifest
 
 T = TypeVar("T")
 

@@ -24,9 +24,9 @@ from app.errors import ModelRefusedError
 from app.guard.guard import Guard
 from app.http.request_record import record_of
 from app.http.sse import Emit, EventStream
-from app.manifest import Manifest
 from app.metrics import Metrics
-from app.model import Kind
+from app.model.loader import Kind
+from app.model.manifest import Manifest
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)

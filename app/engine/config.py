@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from app.engine.foreign import Foreign
-from app.engine.shape import ModelShape
-from app.model_file import descriptor_path
+from app.model.file import descriptor_path
+from app.model.shape import ModelShape
 
 RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]
 

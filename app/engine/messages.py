@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
 from app.engine.runtimes.stderr import quiet
-from app.engine.shape import ModelShape
 from app.engine.worker import open_scheduler
 from app.errors import EngineFailedError
-from app.manifest import Manifest
+from app.model.manifest import Manifest
+from app.model.shape import ModelShape
 from app.resources import usable_cores
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.engine.foreign import StaticDecoder
-from app.engine.shape import ModelShape
 from app.errors import ModelRefusedError
-from app.foreign.graph import GraphTables
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.shape import ModelShape
+from app.model.tables import GraphTables
 
 PREFILL = re.compile(r"prefill_(\d+)")
 KEYS = re.compile(r"kv_cache_k_(\d+)")

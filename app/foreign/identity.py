@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.engine.shape import ModelShape
-from app.foreign.graph import GraphTables
-from app.manifest import Manifest
+from app.model.manifest import Manifest
+from app.model.shape import ModelShape
+from app.model.tables import GraphTables
 
 
 def identify(

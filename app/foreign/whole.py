@@ -8,8 +8,8 @@ from pathlib import Path
 from app.engine.foreign import WholeText
 from app.errors import ModelRefusedError
 from app.foreign.decoder import check_operators
-from app.foreign.graph import GraphTables
-from app.manifest import TensorSpec
+from app.model.manifest import TensorSpec
+from app.model.tables import GraphTables
 from app.operators import TEXT_OPERATORS
 
 BAKED = (

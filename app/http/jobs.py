@@ -7,7 +7,7 @@ from app.completion.limits import Limits
 from app.completion.service import Service
 from app.errors import InvalidRequestError
 from app.http.schemas.openai import OpenAIRequest
-from app.manifest import Manifest
+from app.model.manifest import Manifest
 
 
 def job_of(

@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from app.engine.offline import complete_greedily
-from app.text import open_text_model
+from app.model.tokenizer import open_text_model
 from models.graph import Array, Model
 from models.quality import TEXTS
 from models.reference import Reference

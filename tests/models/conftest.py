@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.runtime import PACKAGES
-from app.text import text_op_registerers
+from app.model.runtime import PACKAGES
+from app.model.tokenizer import text_op_registerers
 from models.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 

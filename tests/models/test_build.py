@@ -13,9 +13,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from rich.console import Console
 
-from app.manifest import read_manifest, verify_file
+from app.model.manifest import read_manifest, verify_file
+from app.model.tokenizer import open_text_model
 from app.operators import list_operators
-from app.text import open_text_model
 from models import build as pipeline
 from models.build import build, write_model
 from models.errors import BuildError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.manifest import Manifest, write_manifest
+from app.model.manifest import Manifest, write_manifest
 from models.compare import draw, measured, quality_table
 from models.errors import BuildError
 from models.quality import Quality

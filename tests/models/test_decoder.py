@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_inputs
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 from models.architecture import Architecture, Checkpoint
 from models.decoder import Decoder
 from models.graph import Array, Model

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from app.manifest import read_manifest
+from app.model.manifest import read_manifest
 from models import __main__ as command_line
 from models import build as pipeline
 from models.errors import DownloadError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from app.manifest import write_manifest
+from app.model.manifest import write_manifest
 from models import matrix
 from models.matrix import Cell, fill, matrix_table
 from models.quality import Quality

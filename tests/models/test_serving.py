@@ -10,8 +10,8 @@ import pytest
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
 from app.engine.offline import complete_greedily
-from app.manifest import SignatureSpec, TensorSpec
-from app.text import TextModel, open_text_model, text_op_registerers
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from models.architecture import Checkpoint
 from models.reference import Reference
 from models.sampling import FACTORS, MODULI, Sampler

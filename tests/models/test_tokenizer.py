@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.tokenizer import TextModel, open_text_model
 from app.operators import list_operators
-from app.text import TextModel, open_text_model
 from models.graph import Array, Model, Tensor
 from models.merge_table import merge_table
 from models.oracle import make_oracle

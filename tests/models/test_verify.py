@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from app.errors import ModelRefusedError
-from app.manifest import write_manifest
+from app.model.manifest import write_manifest
 from models import verify as verification
 from models.architecture import Checkpoint
 from models.oracle import make_oracle

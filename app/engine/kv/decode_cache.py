@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.engine.kv.arrays import Floats, float_zeros, give_back
-from app.engine.shape import LANES, ModelShape
+from app.model.shape import LANES, ModelShape
 
 
 class DecodeCache:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.engine.kv.arrays import Floats, float_zeros
-from app.engine.shape import LANES, ModelShape
+from app.model.shape import LANES, ModelShape
 
 OVERWRITTEN = 16
 """Tokens: an idle entry that differs from the prompt only in so many at its end is taken over, not copied."""

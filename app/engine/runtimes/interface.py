@@ -12,7 +12,7 @@ import numpy.typing as npt
 from app.engine.kv.arrays import Floats
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.shape import LANES, MASKED, ModelShape
+from app.model.shape import LANES, MASKED, ModelShape
 
 Ints = npt.NDArray[np.int32]
 

@@ -19,7 +19,7 @@ from app.engine.runtimes.host_buffer import Array, host_buffers
 from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
 from app.engine.runtimes.stderr import quiet, silence
 from app.engine.runtimes.weight_cache import PackedWeights
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 
 
 @dataclass(frozen=True, slots=True)

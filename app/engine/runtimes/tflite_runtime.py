@@ -12,7 +12,7 @@ from app.engine.kv.arrays import Floats, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 
 
 class TfLiteRunner:

@@ -11,9 +11,9 @@ from typing import Any
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
 from app.engine.messages import Generation, Sampling
-from app.engine.shape import ModelShape
 from app.engine.single.scheduler import Work, Writing
 from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
+from app.model.shape import ModelShape
 
 EVERYTHING = 2**20
 """A top_k that keeps every token: the package takes none to mean greedy."""

@@ -18,7 +18,7 @@ from app.engine.messages import (
     Stats,
     Tokens,
 )
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 
 
 @dataclass(frozen=True, slots=True)

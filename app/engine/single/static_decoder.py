@@ -24,9 +24,9 @@ from app.engine.runtimes.host_buffer import Array, host_buffers
 from app.engine.runtimes.stderr import quiet, silence
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
-from app.engine.shape import MASKED, ModelShape
 from app.engine.single.extract import inner_file
 from app.engine.single.scheduler import Work, Writing
+from app.model.shape import MASKED, ModelShape
 
 FEW = 4
 """So few prompt tokens are decoded one by one: cheaper than the shortest prefill, which is mostly padding."""

@@ -9,8 +9,8 @@ import numpy as np
 from app.engine.config import EngineConfig
 from app.engine.foreign import WholeText
 from app.engine.messages import Generation
-from app.engine.shape import ModelShape
 from app.engine.single.scheduler import Work, Writing
+from app.model.shape import ModelShape
 
 
 class WholeTextWriter:
@@ -39,7 +39,7 @@ def open_whole(config: EngineConfig, whole: WholeText) -> WholeTextWriter:
     """Load the model on the interpreter, with TF-Text's operators where they lie beside it."""
     from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
-    from app.text import REGISTRAR, text_op_registerers
+    from app.model.tokenizer import REGISTRAR, text_op_registerers
 
     there = (whole.text_ops / REGISTRAR).exists()
     interpreter = InterpreterWithCustomOps(

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.manifest import SignatureSpec
-from app.model import Kind
+from app.model.loader import Kind
+from app.model.manifest import SignatureSpec
 
 
 class Alive(BaseModel):

@@ -10,7 +10,7 @@ from app.foreign.whole import BAKED
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
-from app.model import UNSUPPORTED
+from app.model.loader import UNSUPPORTED
 from app.settings import Settings
 
 

@@ -21,7 +21,7 @@ from app.engine.client import EngineClient, EngineSteps
 from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
-from app.model_file import open_model_file
+from app.model.file import open_model_file
 from models.reference import Reference
 from tests.tiny import TinyModel
 

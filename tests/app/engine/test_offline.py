@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from app.engine.offline import complete_greedily, model_shape
-from app.engine.shape import ModelShape
 from app.errors import EngineFailedError
+from app.model.shape import ModelShape
 from models.reference import Reference
 from tests.tiny import TinyModel
 

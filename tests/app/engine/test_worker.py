@@ -39,7 +39,7 @@ from app.engine.single.static_decoder import BoundDecoder
 from app.engine.single.text_to_text import WholeTextWriter
 from app.engine.worker import open_runner, open_scheduler, serve
 from app.main import engine_config
-from app.model import open_model
+from app.model.loader import open_model
 from app.settings import Settings
 from models.reference import Reference
 from tests.app.engine.fake_runner import FakeRunner
@@ -287,7 +287,7 @@ def test_each_kind_of_foreign_file_has_its_writer(
         assert isinstance(scheduler, SingleScheduler)
         assert isinstance(scheduler._writer, kind)
         assert not scheduler.busy
-    monkeypatch.setattr("app.runtime.find_spec", lambda package: True)
+    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: True)
     monkeypatch.setattr("app.engine.single.litert_lm.open_litert_lm", lambda config, described: described)
     settings = Settings(model=container, runtime="litert-lm", slots=1)
     assert isinstance(process._writer(engine_config(settings, open_model(settings))), LiteRtLm)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from app.engine.foreign import StaticDecoder
-from app.engine.shape import ModelShape
 from app.errors import ModelRefusedError
 from app.foreign.decoder import check_operators, is_decoder, read_decoder
-from app.foreign.graph import GraphTables, read_tables
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.shape import ModelShape
+from app.model.tables import GraphTables, read_tables
 from app.operators import Operator
 from tests.plugged import LENGTH, WIDTHS
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from app.engine.shape import ModelShape
-from app.foreign.graph import read_tables
 from app.foreign.identity import identify
+from app.model.shape import ModelShape
+from app.model.tables import read_tables
 from tests.plugged import write_whole
 
 

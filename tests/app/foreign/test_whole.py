@@ -7,8 +7,8 @@ import pytest
 
 from app.engine.foreign import WholeText
 from app.errors import ModelRefusedError
-from app.foreign.graph import read_tables
 from app.foreign.whole import Utf8, read_whole
+from app.model.tables import read_tables
 from app.operators import Operator
 from tests.plugged import write_whole
 

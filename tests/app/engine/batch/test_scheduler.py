@@ -22,7 +22,7 @@ from app.engine.messages import (
 )
 from app.engine.runtimes.interface import Ints
 from app.engine.sampler import Sampler
-from app.engine.shape import LANES
+from app.model.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
 
 

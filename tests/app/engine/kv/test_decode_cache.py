@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.engine.kv.arrays import Floats
 from app.engine.kv.decode_cache import DecodeCache
-from app.engine.shape import LANES, ModelShape
+from app.model.shape import LANES, ModelShape
 
 SHAPE = ModelShape(layers=2, kv_heads=2, group=1, head_size=4, vocabulary=10, sequence_length=200)
 SLOTS = 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.engine.kv.arrays import Floats
 from app.engine.kv.prefix_cache import OVERWRITTEN, Entry, PrefixCache
-from app.engine.shape import ModelShape
+from app.model.shape import ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=2, vocabulary=100, sequence_length=100)
 

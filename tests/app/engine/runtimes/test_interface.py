@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.runtimes.interface import PrefillInputs, decode_mask, extend_inputs, prefill_inputs
-from app.engine.shape import LANES, MASKED, ModelShape
+from app.model.shape import LANES, MASKED, ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=2, group=3, head_size=4, vocabulary=10, sequence_length=512)
 

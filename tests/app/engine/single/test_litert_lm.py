@@ -13,10 +13,10 @@ import pytest
 from app.engine.config import EngineConfig
 from app.engine.foreign import LiteRtLm
 from app.engine.messages import Generation, Sampling
-from app.engine.shape import ModelShape
 from app.engine.single.litert_lm import EVERYTHING, LiteRtLmWriter, open_litert_lm
 from app.engine.single.scheduler import Work
 from app.foreign.tokenizer import read_tokenizer
+from app.model.shape import ModelShape
 from tests.plugged import tokenizer_json
 
 SHAPE = ModelShape(2, 2, 1, 16, vocabulary=261, sequence_length=255)

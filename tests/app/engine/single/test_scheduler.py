@@ -16,8 +16,8 @@ from app.engine.messages import (
     Stats,
     Tokens,
 )
-from app.engine.shape import ModelShape
 from app.engine.single.scheduler import SingleScheduler, Work, Writing
+from app.model.shape import ModelShape
 
 
 @dataclass

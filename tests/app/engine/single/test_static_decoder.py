@@ -14,7 +14,7 @@ from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work
 from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
 from app.foreign.decoder import read_decoder
-from app.foreign.graph import read_tables
+from app.model.tables import read_tables
 from models.reference import Reference
 from tests.plugged import LENGTH, WIDTHS, toy_checkpoint, write_decoder
 

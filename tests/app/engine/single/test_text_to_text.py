@@ -7,9 +7,9 @@ import pytest
 from app.engine.config import EngineConfig
 from app.engine.foreign import WholeText
 from app.engine.messages import Generation
-from app.engine.shape import ModelShape
 from app.engine.single.scheduler import Work
 from app.engine.single.text_to_text import WholeTextWriter, open_whole
+from app.model.shape import ModelShape
 from tests.plugged import write_whole
 
 SHAPE = ModelShape(1, 1, 1, 1, vocabulary=256, sequence_length=1000)

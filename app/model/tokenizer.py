@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.runtime import PACKAGES, resolve_runtime
 from app.operators import TEXT_OPERATORS, list_operators
-from app.runtime import PACKAGES, resolve_runtime
 
 REGISTRAR = "tflite_registrar.so"
 """The extension module whose functions `Add…` register TF-Text's operators."""

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.errors import ModelRefusedError
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from app.operators import TEXT_OPERATORS
-from app.text import TextModel, open_text_model, text_op_registerers
 from models import ops
 from models.graph import Graph, Model, Op, Tensor
 from models.tokenizer import detokenize, write_tokenizer

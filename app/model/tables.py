@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefusedError
-from app.manifest import SignatureSpec, TensorSpec
+from app.model.manifest import SignatureSpec, TensorSpec
 from app.operators import Operator, operators_of
 
 SCHEMA_VERSION = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.manifest import (
+from app.model.manifest import (
     Manifest,
     manifest_path,
     read_manifest,

@@ -10,22 +10,22 @@ from typing import Literal
 
 from app.completion.job import Tokenizer
 from app.engine.foreign import Foreign, LiteRtLm
-from app.engine.shape import ModelShape
 from app.errors import ModelRefusedError
 from app.foreign.beside import read_beside
 from app.foreign.container import is_container, read_container
 from app.foreign.decoder import DecoderFile, is_decoder, read_decoder
-from app.foreign.graph import GraphTables, read_tables
 from app.foreign.identity import identify
 from app.foreign.metadata import TextMetadata, read_metadata
 from app.foreign.sections import model_section, tokenizer_json
 from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
 from app.foreign.whole import BAKED, Utf8, read_whole
-from app.manifest import Manifest, manifest_path, read_manifest, verify_file, verify_text_ops
-from app.model_file import ModelFile, open_model_file
-from app.runtime import resolve_runtime
+from app.model.file import ModelFile, open_model_file
+from app.model.manifest import Manifest, manifest_path, read_manifest, verify_file, verify_text_ops
+from app.model.runtime import resolve_runtime
+from app.model.shape import ModelShape
+from app.model.tables import GraphTables, read_tables
+from app.model.tokenizer import open_text_model
 from app.settings import Settings
-from app.text import open_text_model
 
 Kind = Literal["own", "decoder", "text-to-text", "litert-lm"]
 

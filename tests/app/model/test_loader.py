@@ -9,9 +9,9 @@ from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
 from app.errors import ModelRefusedError
 from app.foreign.tokenizer import JsonTokenizer
 from app.foreign.whole import BAKED, Utf8
-from app.model import UNSUPPORTED, ServedModel, open_model
+from app.model.loader import UNSUPPORTED, ServedModel, open_model
+from app.model.tokenizer import TextModel
 from app.settings import Settings
-from app.text import TextModel
 from tests.plugged import (
     CHAT_TEMPLATE,
     LENGTH,
@@ -96,7 +96,7 @@ def test_the_folder_of_text_operators_is_the_settings(tmp_path: Path) -> None:
 def test_litert_lm_runs_a_container_with_what_it_has(
     container: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.runtime.find_spec", lambda package: True)
+    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: True)
     model = opened(container, runtime="litert-lm")
     assert (model.kind, model.refused) == ("litert-lm", UNSUPPORTED)
     assert model.foreign == LiteRtLm(tokenizer_json().encode())
@@ -104,7 +104,7 @@ def test_litert_lm_runs_a_container_with_what_it_has(
 
 
 def test_litert_lm_that_is_not_installed_is_named(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.runtime.find_spec", lambda package: None)
+    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: None)
     with pytest.raises(ModelRefusedError, match=r"^runtime litert-lm: litert_lm is not installed$"):
         opened(container, runtime="litert-lm")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.model_file import open_model_file
+from app.model.file import open_model_file
 
 
 def test_a_file_that_was_replaced_or_removed_is_still_the_one_that_was_opened(tmp_path: Path) -> None:

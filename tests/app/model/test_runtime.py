@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app import runtime
 from app.errors import ModelRefusedError
-from app.runtime import resolve_runtime
+from app.model import runtime
+from app.model.runtime import resolve_runtime
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:

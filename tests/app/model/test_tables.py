@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.foreign.graph import read_tables
-from app.manifest import TensorSpec
+from app.model.manifest import TensorSpec
+from app.model.tables import read_tables
+from app.model.tokenizer import open_text_model
 from app.operators import Operator
-from app.text import open_text_model
 from tests.plugged import LENGTH, WIDTHS
 from tests.tiny import TinyModel
 
