@@ -17,8 +17,8 @@ import httpx
 import pytest
 import uvicorn
 
-from app.foreign.whole import BAKED
 from app.main import create_app
+from app.model.foreign.text_to_text import BAKED
 from app.server import server_config
 from app.settings import Settings
 from tests.plugged import parts, tokenizer_json, toy_checkpoint, write_container, write_decoder, write_whole

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.engine.foreign import Foreign
 from app.model.file import descriptor_path
+from app.model.foreign.kinds import Foreign
 from app.model.shape import ModelShape
 
 RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]

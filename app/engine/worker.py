@@ -13,7 +13,6 @@ from app.engine.batch.scheduler import Scheduler
 from app.engine.batch.speculation import Drafter
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
-from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.messages import (
@@ -33,6 +32,7 @@ from app.engine.runtimes.interface import Runner
 from app.engine.runtimes.stderr import quiet
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.single.scheduler import SingleScheduler, Writer
+from app.model.foreign.kinds import LiteRtLm, StaticDecoder, WholeText
 
 logger = logging.getLogger("app.engine")
 

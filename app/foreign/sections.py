@@ -6,7 +6,7 @@ import struct
 import zlib
 
 from app.errors import ModelRefusedError
-from app.foreign.container import Container, Section
+from app.model.foreign.container import Container, Section
 
 LENGTH = struct.Struct("<Q")
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from app.completion.job import Tokenizer
-from app.engine.foreign import Foreign, LiteRtLm
 from app.errors import ModelRefusedError
-from app.foreign.beside import read_beside
-from app.foreign.container import is_container, read_container
-from app.foreign.decoder import DecoderFile, is_decoder, read_decoder
-from app.foreign.identity import identify
-from app.foreign.metadata import TextMetadata, read_metadata
 from app.foreign.sections import model_section, tokenizer_json
-from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
-from app.foreign.whole import BAKED, Utf8, read_whole
 from app.model.file import ModelFile, open_model_file
+from app.model.foreign.container import is_container, read_container
+from app.model.foreign.inferred_manifest import identify
+from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.kinds import Foreign, LiteRtLm
+from app.model.foreign.metadata import TextMetadata, read_metadata
+from app.model.foreign.sidecar import read_beside
+from app.model.foreign.static_decoder import DecoderFile, is_decoder, read_decoder
+from app.model.foreign.text_to_text import BAKED, Utf8, read_whole
 from app.model.manifest import Manifest, manifest_path, read_manifest, verify_file, verify_text_ops
 from app.model.runtime import resolve_runtime
 from app.model.shape import ModelShape

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.foreign.container import read_container
-from app.foreign.metadata import PROTO
-from app.foreign.packages import required
+from app.model.foreign.container import read_container
+from app.model.foreign.metadata import PROTO
+from app.model.foreign.optional import required
 from tests.test_kinds import Kind, Served, serving
 
 pytestmark = pytest.mark.foreign

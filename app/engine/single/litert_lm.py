@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import LiteRtLm
 from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work, Writing
-from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.kinds import LiteRtLm
 from app.model.shape import ModelShape
 
 EVERYTHING = 2**20

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import StaticDecoder
 from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.messages import Generation
 from app.engine.runtimes.host_buffer import Array, host_buffers
@@ -26,6 +25,7 @@ from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
 from app.engine.single.extract import inner_file
 from app.engine.single.scheduler import Work, Writing
+from app.model.foreign.kinds import StaticDecoder
 from app.model.shape import MASKED, ModelShape
 
 FEW = 4

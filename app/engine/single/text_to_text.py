@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import WholeText
 from app.engine.messages import Generation
 from app.engine.single.scheduler import Work, Writing
+from app.model.foreign.kinds import WholeText
 from app.model.shape import ModelShape
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from app.completion.limits import Limits
 from app.errors import InvalidRequestError
-from app.foreign.whole import BAKED
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
+from app.model.foreign.text_to_text import BAKED
 from app.model.loader import UNSUPPORTED
 from app.settings import Settings
 

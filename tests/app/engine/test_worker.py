@@ -17,7 +17,6 @@ import pytest
 from app.engine import worker as process
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
-from app.engine.foreign import LiteRtLm
 from app.engine.messages import (
     Cancel,
     Failed,
@@ -39,6 +38,7 @@ from app.engine.single.static_decoder import BoundDecoder
 from app.engine.single.text_to_text import WholeTextWriter
 from app.engine.worker import open_runner, open_scheduler, serve
 from app.main import engine_config
+from app.model.foreign.kinds import LiteRtLm
 from app.model.loader import open_model
 from app.settings import Settings
 from models.reference import Reference

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.foreign.container import Container, read_container
+from app.model.foreign.container import Container, read_container
 from tests.plugged import Part, parts, toy_checkpoint, write_container, write_decoder
 
 Pack = Callable[..., Container]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.engine.foreign import LiteRtLm, StaticDecoder, WholeText
 from app.errors import ModelRefusedError
-from app.foreign.tokenizer import JsonTokenizer
-from app.foreign.whole import BAKED, Utf8
+from app.model.foreign.json_tokenizer import JsonTokenizer
+from app.model.foreign.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.foreign.text_to_text import BAKED, Utf8
 from app.model.loader import UNSUPPORTED, ServedModel, open_model
 from app.model.tokenizer import TextModel
 from app.settings import Settings

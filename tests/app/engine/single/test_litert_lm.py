@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import LiteRtLm
 from app.engine.messages import Generation, Sampling
 from app.engine.single.litert_lm import EVERYTHING, LiteRtLmWriter, open_litert_lm
 from app.engine.single.scheduler import Work
-from app.foreign.tokenizer import read_tokenizer
+from app.model.foreign.json_tokenizer import read_tokenizer
+from app.model.foreign.kinds import LiteRtLm
 from app.model.shape import ModelShape
 from tests.plugged import tokenizer_json
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import StaticDecoder
 from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work
 from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
-from app.foreign.decoder import read_decoder
+from app.model.foreign.kinds import StaticDecoder
+from app.model.foreign.static_decoder import read_decoder
 from app.model.tables import read_tables
 from models.reference import Reference
 from tests.plugged import LENGTH, WIDTHS, toy_checkpoint, write_decoder

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.engine.config import EngineConfig
-from app.engine.foreign import WholeText
 from app.engine.messages import Generation
 from app.engine.single.scheduler import Work
 from app.engine.single.text_to_text import WholeTextWriter, open_whole
+from app.model.foreign.kinds import WholeText
 from app.model.shape import ModelShape
 from tests.plugged import write_whole
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.foreign import WholeText
 from app.errors import ModelRefusedError
-from app.foreign.whole import Utf8, read_whole
+from app.model.foreign.kinds import WholeText
+from app.model.foreign.text_to_text import Utf8, read_whole
 from app.model.tables import read_tables
 from app.operators import Operator
 from tests.plugged import write_whole

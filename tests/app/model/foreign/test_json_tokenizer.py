@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models
 
 from app.errors import ModelRefusedError
-from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
 from models.vocabulary import Vocabulary
 from tests.plugged import tokenizer_json
 from tests.tiny import TOY_VOCABULARY

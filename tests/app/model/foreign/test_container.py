@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.foreign.container import Section, is_container, read_container
+from app.model.foreign.container import Section, is_container, read_container
 from tests.app.foreign.conftest import Pack
 from tests.plugged import parts, toy_metadata, write_container
 

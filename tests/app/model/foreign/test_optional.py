@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from app.errors import ModelRefusedError
-from app.foreign.packages import required
+from app.model.foreign.optional import required
 
 
 def test_a_package_that_is_there_is_imported() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.foreign import StaticDecoder
 from app.errors import ModelRefusedError
-from app.foreign.decoder import check_operators, is_decoder, read_decoder
+from app.model.foreign.kinds import StaticDecoder
+from app.model.foreign.static_decoder import check_operators, is_decoder, read_decoder
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables, read_tables

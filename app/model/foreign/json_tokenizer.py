@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import ModelRefusedError
-from app.foreign.packages import required
+from app.model.foreign.optional import required
 
 
 class JsonTokenizer:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefusedError
-from app.foreign.metadata import TextMetadata
-from app.foreign.tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
+from app.model.foreign.metadata import TextMetadata
 
 ENDS = ("<|endoftext|>", "<|im_end|>", "</s>", "<eos>", "<end_of_turn>", "<|eot_id|>", "<|end_of_text|>")
 """Names of tokens that end a text, where no file says which do."""

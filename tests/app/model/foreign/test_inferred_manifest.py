@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from app.foreign.identity import identify
+from app.model.foreign.inferred_manifest import identify
 from app.model.shape import ModelShape
 from app.model.tables import read_tables
 from tests.plugged import write_whole

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.foreign.beside import read_beside
-from app.foreign.metadata import TextMetadata
+from app.model.foreign.metadata import TextMetadata
+from app.model.foreign.sidecar import read_beside
 from tests.plugged import tokenizer_json
 
 Config = dict[str, object]

@@ -6,8 +6,8 @@ import pytest
 
 from app.completion.chat_template import ChatTemplate, Message
 from app.errors import ModelRefusedError
-from app.foreign.metadata import TextMetadata, read_metadata
-from app.foreign.tokenizer import read_tokenizer
+from app.model.foreign.json_tokenizer import read_tokenizer
+from app.model.foreign.metadata import TextMetadata, read_metadata
 from tests.app.foreign.conftest import Pack
 from tests.plugged import CHAT_TEMPLATE, Edit, tokenizer_json, toy_executor, toy_metadata
 

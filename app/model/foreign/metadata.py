@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ModelRefusedError
-from app.foreign.container import Container
-from app.foreign.packages import required
-from app.foreign.tokenizer import JsonTokenizer
+from app.model.foreign.container import Container
+from app.model.foreign.json_tokenizer import JsonTokenizer
+from app.model.foreign.optional import required
 
 PROTO = "litert_lm_builder.runtime.proto"
 

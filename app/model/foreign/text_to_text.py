@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.engine.foreign import WholeText
 from app.errors import ModelRefusedError
-from app.foreign.decoder import check_operators
+from app.model.foreign.kinds import WholeText
+from app.model.foreign.static_decoder import check_operators
 from app.model.manifest import TensorSpec
 from app.model.tables import GraphTables
 from app.operators import TEXT_OPERATORS

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefusedError
-from app.foreign.packages import required
+from app.model.foreign.optional import required
 
 MAGIC = b"LITERTLM"
 VERSION = 1
