@@ -12,9 +12,9 @@ from app.errors import ModelRefusedError
 from app.guard.word_list import MalformedListError
 from app.logs import configure_logs
 from app.main import create_app
-from app.server import REFUSED, serve, uncollected
+from app.server.lifecycle import REFUSED, serve, uncollected
+from app.server.workers import serve_workers
 from app.settings import Settings, setting_faults
-from app.workers import serve_workers
 
 
 def main(arguments: Sequence[str]) -> int:

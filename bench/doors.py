@@ -96,7 +96,7 @@ def under_ray(python: Path, model: Path, replicas: int) -> Iterator[int]:
         "AUTOCOMPLETE_WORKERS": str(replicas),
         "AUTOCOMPLETE_REQUEST_TIMEOUT_SECONDS": "600",
     }
-    server = Server([str(python), "-m", "app.cluster"], {**QUEUED, **settings}, port, "/readyz")
+    server = Server([str(python), "-m", "app.server.ray_serve"], {**QUEUED, **settings}, port, "/readyz")
     try:
         yield port
     finally:

@@ -19,7 +19,7 @@ import uvicorn
 
 from app.main import create_app
 from app.model.foreign.text_to_text import BAKED
-from app.server import server_config
+from app.server.lifecycle import server_config
 from app.settings import Settings
 from tests.plugged import parts, tokenizer_json, toy_checkpoint, write_container, write_decoder, write_whole
 from tests.tiny import TinyModel

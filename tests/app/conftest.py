@@ -25,7 +25,7 @@ from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.main import create_app
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
-from app.server import server_config
+from app.server.lifecycle import server_config
 from app.settings import Settings
 from tests.fakes import END, ByteTokenizer, FakeEngine
 

@@ -17,9 +17,9 @@ from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.logs import configure_logs
 from app.main import create_app
-from app.server import serve, uncollected
+from app.server.lifecycle import serve, uncollected
+from app.server.workers import serve_workers
 from app.settings import Settings
-from app.workers import serve_workers
 from tests.app.conftest import tiny_manifest
 from tests.fakes import ByteTokenizer, FakeEngine
 

@@ -13,7 +13,7 @@ import pytest
 import ray
 from ray import serve
 
-from app.cluster import NAME, start
+from app.server.ray_serve import NAME, start
 from app.settings import Settings
 from bench.load import Answer, send
 from bench.server import free_port

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.completion.service import Service
-from app.connection import BoundedConfig, ConnectionLimits
+from app.server.connection import BoundedConfig, ConnectionLimits
 from app.settings import Settings
 
 REFUSED, FORCED = 1, 130

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from app.server import REFUSED
+from app.server.lifecycle import REFUSED
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
