@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.model.manifest import Manifest, read_manifest, verify_file, write_manifest
 from models.activations import fixed_ranges
-from models.architecture import Checkpoint
 from models.calibrate import round_layers
+from models.checkpoint.architecture import Checkpoint
 from models.decoder import Decoder
 from models.graph import Array, Model, Quantized
 from models.layers import Layers

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.numpy_decoder import pass_through
 from models.graph import Array, Quantized
 from models.parameters import scale_queries
 from models.quantize import Rounding, Scheme
-from models.reference import pass_through
 
 OBSERVED = ("q", "o", "up", "down")
 """One matrix of a layer for each input: `k` and `v` see what `q` sees, `gate` what `up` sees."""

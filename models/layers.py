@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models import ops
-from models.architecture import Architecture
+from models.checkpoint.architecture import Architecture
 from models.graph import Graph, Tensor
 from models.parameters import Parameters
 

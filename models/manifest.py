@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
 from models.graph import Graph, Model
 from models.options import BuildOptions
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from models.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import Vocabulary
 
 BYTES = 256
 WINDOW = 8192

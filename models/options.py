@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
 from models.decoder import LANES
 from models.errors import BuildError
 from models.quantize import Scheme

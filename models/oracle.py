@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from models.vocabulary import Vocabulary, byte_letters
+from models.checkpoint.vocabulary import Vocabulary, byte_letters
 
 
 def make_oracle(vocabulary: Vocabulary) -> Tokenizer:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from models import ops
-from models.architecture import Architecture
+from models.checkpoint.architecture import Architecture
 from models.graph import Array, Graph, Quantized, Tensor
 from models.quantize import Ranges, Scheme, quantize_matrix
 

@@ -18,12 +18,12 @@ from app.engine.worker import open_runner
 from app.model.manifest import Manifest
 from app.model.shape import ModelShape
 from app.resources import usable_cores
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.numpy_decoder import Reference
+from models.checkpoint.vocabulary import Vocabulary
 from models.errors import BuildError
 from models.graph import Array
 from models.oracle import make_oracle
-from models.reference import Reference
-from models.vocabulary import Vocabulary
 
 TEXTS = Path(__file__).with_name("texts")
 WINDOW = 512

@@ -16,7 +16,7 @@ from math import gcd
 
 import numpy as np
 
-from models.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Checkpoint
 from models.graph import Array
 
 DOWN_BLOCK = 64

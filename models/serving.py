@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import ops, sequence_ops
+from models.checkpoint.vocabulary import Vocabulary
 from models.decoder import LANES, MASKED, Decoder
 from models.graph import Graph, Model, Tensor
 from models.sampling import Sampler, sample
 from models.tokenizer import detokenize, tokenize
-from models.vocabulary import Vocabulary
 
 JOINED = 128
 """Width of the final join: room for (JOINED - 1) * JOINED bytes of prompt and tokens of completion."""

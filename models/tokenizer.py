@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Graph, Model, Tensor
 from models.merge_table import BYTES, merge_table
 from models.merging import merge
@@ -15,7 +16,6 @@ from models.sequence_ops import (
     string_join,
     where,
 )
-from models.vocabulary import Vocabulary
 from models.words import number_words
 
 OUTSIDE = 2**24

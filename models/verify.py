@@ -11,10 +11,10 @@ import numpy as np
 from app.engine.offline import complete_greedily
 from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import open_text_model
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.numpy_decoder import Reference
 from models.oracle import make_oracle
 from models.progress import Stages
-from models.reference import Reference
 from models.samples import PROMPTS, sample_texts
 from models.sources import default_checkpoint, read_checkpoint
 

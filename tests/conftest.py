@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from hypothesis import settings
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.options import Quantization, Target
-from models.vocabulary import Vocabulary
 from tests.tiny import Family, TinyModel, build_tiny, tiny_checkpoint
 
 Runtime = Literal["litert", "tflite-runtime"]

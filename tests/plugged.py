@@ -14,14 +14,14 @@ from litert_lm_builder.runtime.proto import executor_metadata_pb2, llm_metadata_
 from tokenizers import Tokenizer
 
 from models import ops
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Graph, Model, Tensor
 from models.layers import Layers
 from models.oracle import make_oracle
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
 from models.tokenizer import detokenize
-from models.vocabulary import Vocabulary
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 BLOCK = 16 * 1024

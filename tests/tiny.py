@@ -15,14 +15,14 @@ from app.engine.config import EngineConfig
 from app.engine.offline import model_shape
 from app.model.manifest import Manifest
 from app.model.shape import ModelShape
-from models.architecture import Architecture, Checkpoint
 from models.build import build
+from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.vocabulary import Vocabulary, byte_letters
 from models.graph import Array
 from models.options import BuildOptions
 from models.progress import Stages
 from models.quantize import Scheme, quantize_matrix
 from models.sources.gguf_weights import GPT2_LAYER, LLAMA_LAYER
-from models.vocabulary import Vocabulary, byte_letters
 
 Family = Literal["llama", "gpt2"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
 from models.errors import SourceError
 from models.sources.gguf import read_gguf
 from models.sources.hugging_face import read_hugging_face

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from models.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields
 from models.sources.gguf_weights import read_weights
 from models.sources.shapes import check_shapes
-from models.vocabulary import Vocabulary
 
 PRE_TOKENIZERS = {"smollm": True, "gpt-2": False}
 """`tokenizer.ggml.pre` of the pre-tokenizers we write, and whether digits stand alone there."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.architecture import Architecture
+from models.checkpoint.architecture import Architecture
 from models.errors import SourceError
 from models.graph import Array
 

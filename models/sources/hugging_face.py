@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from models.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Checkpoint
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
 from models.sources.hugging_face_weights import read_weights

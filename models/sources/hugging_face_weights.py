@@ -7,7 +7,7 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401  # gives NumPy the number format bfloat16
 import numpy as np
 
-from models.architecture import Architecture
+from models.checkpoint.architecture import Architecture
 from models.errors import SourceError
 from models.graph import Array
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.architecture import Architecture
+from models.checkpoint.architecture import Architecture
 from models.errors import SourceError
 from models.graph import Array
 

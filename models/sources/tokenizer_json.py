@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
-from models.vocabulary import Vocabulary
 
 ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
 """Texts of tokens that end a text or a turn."""

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from models.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import Vocabulary
 from tests.tiny import GPT2, gguf_fields, gguf_tensors, random_weights, tiny_checkpoint, write_gguf
 
 PACKAGE = Path(__file__).parents[1] / "artifacts" / "package"

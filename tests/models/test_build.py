@@ -18,12 +18,12 @@ from app.model.tokenizer import open_text_model
 from app.operators import list_operators
 from models import build as pipeline
 from models.build import build, write_model
+from models.checkpoint.numpy_decoder import Reference
 from models.errors import BuildError
 from models.graph import Model
 from models.options import BuildOptions, Quantization
 from models.parameters import scale_queries
 from models.progress import Stages
-from models.reference import Reference
 from models.sampling import Sampler
 from tests.tiny import (
     LLAMA,

@@ -12,14 +12,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_inputs
 from app.model.shape import ModelShape
-from models.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.numpy_decoder import Reference
 from models.decoder import Decoder
 from models.graph import Array, Model
 from models.layers import Layers
 from models.options import SCHEMES, Quantization
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
-from models.reference import Reference
 from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
 
 Past = tuple[Array, Array]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from models import ops
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.numpy_decoder import Reference
 from models.graph import Array, Model, Tensor
 from models.layers import Layers
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
-from models.reference import Reference
 from models.rotate import rotate
 from tests.tiny import ARCHITECTURES, TOY_VOCABULARY, Family, tiny_checkpoint
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.merge_table import MergeTable, merge_table
-from models.vocabulary import Vocabulary
 
 ABC = Vocabulary(
     tokens=(b"c", b"b", b"a", b"ab", b"abc", b"aa", b"ba"),

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Array
 from models.merge_table import merge_table
 from models.merging import merge
-from models.vocabulary import Vocabulary
 
 Compile = Callable[..., Callable[..., Array]]
 Merge = Callable[[Sequence[bytes]], list[list[bytes]]]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.oracle import make_oracle
-from models.vocabulary import Vocabulary
 from tests.tiny import TOY_VOCABULARY
 
 

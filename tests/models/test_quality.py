@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.errors import BuildError
 from models.quality import Quality, cut, measure, read_text
-from models.vocabulary import Vocabulary
 from tests.tiny import TinyModel
 
 

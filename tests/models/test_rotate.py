@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.architecture import Checkpoint
-from models.reference import Reference
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.numpy_decoder import Reference
 from models.rotate import rotate, spread
 from tests.tiny import TOY_VOCABULARY, Family, tiny_checkpoint
 

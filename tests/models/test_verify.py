@@ -9,12 +9,12 @@ from rich.console import Console
 from app.errors import ModelRefusedError
 from app.model.manifest import write_manifest
 from models import verify as verification
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.vocabulary import Vocabulary
 from models.oracle import make_oracle
 from models.progress import Stages
 from models.samples import PROMPTS
 from models.verify import Agreement, verify
-from models.vocabulary import Vocabulary
 from tests.tiny import (
     TOY_VOCABULARY,
     TinyModel,

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from models.checkpoint.vocabulary import byte_letters
 from models.code_points import Kind
 from models.graph import Array
 from models.oracle import make_pre_tokenizer
 from models.samples import sample_texts
-from models.vocabulary import byte_letters
 from models.words import contraction_letters, number_words, opens_word
 
 LETTER_OF = {byte: letter for letter, byte in byte_letters().items()}

@@ -22,7 +22,7 @@ from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
 from app.model.file import open_model_file
-from models.reference import Reference
+from models.checkpoint.numpy_decoder import Reference
 from tests.tiny import TinyModel
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from app.engine.offline import complete_greedily, model_shape
 from app.errors import EngineFailedError
 from app.model.shape import ModelShape
-from models.reference import Reference
+from models.checkpoint.numpy_decoder import Reference
 from tests.tiny import TinyModel
 
 PROMPTS = [[5], [100, 200, 300], list(range(1000, 1200)), [7] * 20]

@@ -41,7 +41,7 @@ from app.main import engine_config
 from app.model.foreign.kinds import LiteRtLm
 from app.model.loader import open_model
 from app.settings import Settings
-from models.reference import Reference
+from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.fake_runner import FakeRunner
 from tests.plugged import parts, toy_checkpoint, write_container, write_decoder, write_whole
 from tests.tiny import TinyModel

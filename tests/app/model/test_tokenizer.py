@@ -11,9 +11,9 @@ from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from app.operators import TEXT_OPERATORS
 from models import ops
+from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Graph, Model, Op, Tensor
 from models.tokenizer import detokenize, write_tokenizer
-from models.vocabulary import Vocabulary
 from tests.conftest import Runtime
 
 BYTES = tuple(bytes([byte]) for byte in range(256))

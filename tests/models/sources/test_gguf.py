@@ -12,7 +12,7 @@ import pytest
 from gguf import GGMLQuantizationType, GGUFWriter, dequantize, quantize
 
 from models import sources
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
 from models.errors import SourceError
 from models.sources import default_checkpoint, read_checkpoint
 from models.sources.gguf import read_gguf

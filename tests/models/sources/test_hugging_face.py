@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
 from models.graph import Array
 from models.sources import read_checkpoint
 from models.sources.hugging_face_weights import GPT2, LLAMA
-from models.vocabulary import byte_letters
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 Write = Callable[..., Path]

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.vocabulary import Vocabulary, byte_letters
 from models.errors import SourceError
 from models.sources import read_checkpoint
 from models.sources.keras_preset import LAYER, fetch_preset, read_preset
-from models.vocabulary import Vocabulary, byte_letters
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 Write = Callable[..., Path]

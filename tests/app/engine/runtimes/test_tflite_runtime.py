@@ -9,7 +9,7 @@ import pytest
 
 from app.engine.kv.arrays import Floats
 from app.engine.runtimes.tflite_runtime import open_tflite
-from models.reference import Reference
+from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel
 

@@ -15,7 +15,7 @@ from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
 from app.model.foreign.kinds import StaticDecoder
 from app.model.foreign.static_decoder import read_decoder
 from app.model.tables import read_tables
-from models.reference import Reference
+from models.checkpoint.numpy_decoder import Reference
 from tests.plugged import LENGTH, WIDTHS, toy_checkpoint, write_decoder
 
 END = 260

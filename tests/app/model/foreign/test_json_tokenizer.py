@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models
 
 from app.errors import ModelRefusedError
 from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
-from models.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import Vocabulary
 from tests.plugged import tokenizer_json
 from tests.tiny import TOY_VOCABULARY
 

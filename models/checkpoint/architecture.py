@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Array
-from models.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from models.architecture import Checkpoint
+from models.checkpoint.architecture import Checkpoint
 from models.graph import Array
 
 Observe = Callable[[str, Array, Array], None]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.vocabulary import Vocabulary, byte_letters
+from models.checkpoint.vocabulary import Vocabulary, byte_letters
 
 
 def test_every_byte_has_one_printable_letter() -> None:
