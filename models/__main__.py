@@ -13,13 +13,13 @@ from rich.table import Table
 
 from app.errors import ModelRefusedError
 from models.build import assess, build
-from models.compare import draw, measured, quality_table
 from models.errors import BuildError
-from models.matrix import fill, matrix_table
+from models.evaluation.matrix import fill, matrix_table
+from models.evaluation.parity import Agreement, verify
+from models.evaluation.report import draw, measured, quality_table
 from models.options import BuildOptions, Quantization, Target
 from models.progress import Stages
 from models.sampling import Sampler
-from models.verify import Agreement, verify
 
 DEFAULT = Path("models/artifacts/autocomplete.tflite")
 

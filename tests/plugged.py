@@ -16,9 +16,9 @@ from tokenizers import Tokenizer
 from models import ops
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
+from models.evaluation.reference_tokenizer import make_oracle
 from models.graph import Graph, Model, Tensor
 from models.layers import Layers
-from models.oracle import make_oracle
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
 from models.tokenizer import detokenize

@@ -19,8 +19,8 @@ from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import TextModel, open_text_model
 from app.operators import list_operators
 from models.checkpoint.vocabulary import Vocabulary
-from models.oracle import make_oracle
-from models.samples import sample_texts
+from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.samples import sample_texts
 from tests.conftest import ARTIFACTS
 
 MODEL = ARTIFACTS / "autocomplete.tflite"

@@ -14,8 +14,8 @@ from ai_edge_litert.interpreter import Interpreter
 from app.engine.offline import complete_greedily
 from app.model.tokenizer import open_text_model
 from models.checkpoint.numpy_decoder import Reference
+from models.evaluation.perplexity import TEXTS
 from models.graph import Array, Model
-from models.quality import TEXTS
 from models.sampling import Sampler, sample
 from models.sources import read_checkpoint
 from tests.conftest import ARTIFACTS

@@ -7,9 +7,9 @@ import pytest
 
 from models.activations import INPUT_ROOM, PRODUCT_ROOM, fixed_ranges
 from models.checkpoint.numpy_decoder import Reference
+from models.evaluation.perplexity import measure
 from models.graph import Array
 from models.parameters import scale_queries
-from models.quality import measure
 from tests.conftest import Runtime
 from tests.tiny import TOY_VOCABULARY, Family, TinyModel, tiny_checkpoint
 

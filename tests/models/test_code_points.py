@@ -5,7 +5,7 @@ import pytest
 from tokenizers.pre_tokenizers import Digits
 
 from models.code_points import Kind, character_kinds, kind_trie
-from models.oracle import make_pre_tokenizer
+from models.evaluation.reference_tokenizer import make_pre_tokenizer
 
 POINTS = np.array([*range(0xD800), *range(0xE000, 0x110000)])  # all but surrogates, which no text has
 

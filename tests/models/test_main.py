@@ -12,8 +12,8 @@ from app.model.manifest import read_manifest
 from models import __main__ as command_line
 from models import build as pipeline
 from models.errors import DownloadError
-from models.matrix import Cell
-from models.verify import Agreement
+from models.evaluation.matrix import Cell
+from models.evaluation.parity import Agreement
 from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, tiny_checkpoint, write_gguf
 
 ROOT = Path(__file__).parents[2]

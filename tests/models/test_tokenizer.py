@@ -15,10 +15,10 @@ from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tokenizer import TextModel, open_text_model
 from app.operators import list_operators
 from models.checkpoint.vocabulary import Vocabulary
+from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.samples import sample_texts
 from models.graph import Array, Model, Tensor
 from models.merge_table import merge_table
-from models.oracle import make_oracle
-from models.samples import sample_texts
 from models.tokenizer import detokenize, tokenize, write_tokenizer
 from tests.conftest import Runtime
 

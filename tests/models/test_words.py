@@ -8,9 +8,9 @@ import pytest
 
 from models.checkpoint.vocabulary import byte_letters
 from models.code_points import Kind
+from models.evaluation.reference_tokenizer import make_pre_tokenizer
+from models.evaluation.samples import sample_texts
 from models.graph import Array
-from models.oracle import make_pre_tokenizer
-from models.samples import sample_texts
 from models.words import contraction_letters, number_words, opens_word
 
 LETTER_OF = {byte: letter for letter, byte in byte_letters().items()}

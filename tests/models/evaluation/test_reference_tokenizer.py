@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.oracle import make_oracle
+from models.evaluation.reference_tokenizer import make_oracle
 from tests.tiny import TOY_VOCABULARY
 
 

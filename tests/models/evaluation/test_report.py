@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from app.model.manifest import Manifest, write_manifest
-from models.compare import draw, measured, quality_table
 from models.errors import BuildError
-from models.quality import Quality
+from models.evaluation.perplexity import Quality
+from models.evaluation.report import draw, measured, quality_table
 from tests.tiny import TinyModel
 
 QUALITY = Quality("quality.txt", 600, 12.6, 12.0, 0.9512, 3.25, 0.5, 2.25)

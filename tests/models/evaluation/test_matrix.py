@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from app.model.manifest import write_manifest
-from models import matrix
-from models.matrix import Cell, fill, matrix_table
-from models.quality import Quality
+from models.evaluation import matrix
+from models.evaluation.matrix import Cell, fill, matrix_table
+from models.evaluation.perplexity import Quality
 from tests.tiny import TinyModel
 
 QUALITY = Quality("quality.txt", 512, 12.6, 12.0, 0.9512, 3.25, 0.5, 4.0).record

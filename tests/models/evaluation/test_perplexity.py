@@ -8,7 +8,7 @@ import pytest
 
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import BuildError
-from models.quality import Quality, cut, measure, read_text
+from models.evaluation.perplexity import Quality, cut, measure, read_text
 from tests.tiny import TinyModel
 
 

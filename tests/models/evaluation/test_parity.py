@@ -8,13 +8,13 @@ from rich.console import Console
 
 from app.errors import ModelRefusedError
 from app.model.manifest import write_manifest
-from models import verify as verification
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
-from models.oracle import make_oracle
+from models.evaluation import parity as verification
+from models.evaluation.parity import Agreement, verify
+from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.samples import PROMPTS
 from models.progress import Stages
-from models.samples import PROMPTS
-from models.verify import Agreement, verify
 from tests.tiny import (
     TOY_VOCABULARY,
     TinyModel,

@@ -20,7 +20,7 @@ from rich.table import Table
 from app.errors import ModelRefusedError
 from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import open_text_model
-from models.compare import size_ratio
+from models.evaluation.report import size_ratio
 from models.options import Quantization, Target
 
 PROMPT = "The quick brown fox"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from models.samples import PROMPTS, sample_texts
+from models.evaluation.samples import PROMPTS, sample_texts
 
 
 def test_sample_texts_are_many_kinds_and_always_the_same() -> None:

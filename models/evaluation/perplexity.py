@@ -22,8 +22,8 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import BuildError
+from models.evaluation.reference_tokenizer import make_oracle
 from models.graph import Array
-from models.oracle import make_oracle
 
 TEXTS = Path(__file__).with_name("texts")
 WINDOW = 512

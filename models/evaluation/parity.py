@@ -13,9 +13,9 @@ from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import open_text_model
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.oracle import make_oracle
+from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.samples import PROMPTS, sample_texts
 from models.progress import Stages
-from models.samples import PROMPTS, sample_texts
 from models.sources import default_checkpoint, read_checkpoint
 
 CONTINUED = 32
