@@ -10,21 +10,21 @@ from app.model.manifest import Manifest, read_manifest, verify_file, write_manif
 from models.activations import fixed_ranges
 from models.calibrate import round_layers
 from models.checkpoint.architecture import Checkpoint
-from models.decoder import Decoder
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
 from models.evaluation.perplexity import WINDOW, cut, measure, read_text
 from models.graph import Array, Model, Quantized
-from models.layers import Layers
+from models.graphs.decoder import Decoder
+from models.graphs.layers import Layers
+from models.graphs.serving_default import Generation, write_serving
+from models.graphs.tokenizer import write_tokenizer
 from models.manifest import make_manifest
 from models.options import BuildOptions, check
 from models.parameters import Parameters, scale_queries
 from models.progress import Stages
 from models.quantize import Ranges
 from models.rotate import rotate
-from models.serving import Generation, write_serving
 from models.sources import default_checkpoint, read_checkpoint
-from models.tokenizer import write_tokenizer
 
 
 @dataclass(frozen=True, slots=True)

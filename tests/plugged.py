@@ -18,10 +18,10 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
 from models.graph import Graph, Model, Tensor
-from models.layers import Layers
+from models.graphs.layers import Layers
+from models.graphs.tokenizer import detokenize
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
-from models.tokenizer import detokenize
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 BLOCK = 16 * 1024

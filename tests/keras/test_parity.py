@@ -16,7 +16,7 @@ from app.model.tokenizer import open_text_model
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import TEXTS
 from models.graph import Array, Model
-from models.sampling import Sampler, sample
+from models.graphs.sampling import Sampler, sample
 from models.sources import read_checkpoint
 from tests.conftest import ARTIFACTS
 from tests.keras.preset import save_preset

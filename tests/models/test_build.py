@@ -21,10 +21,10 @@ from models.build import build, write_model
 from models.checkpoint.numpy_decoder import Reference
 from models.errors import BuildError
 from models.graph import Model
+from models.graphs.sampling import Sampler
 from models.options import BuildOptions, Quantization
 from models.parameters import scale_queries
 from models.progress import Stages
-from models.sampling import Sampler
 from tests.tiny import (
     LLAMA,
     TOY_VOCABULARY,

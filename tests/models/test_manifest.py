@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.graph import Model
+from models.graphs.sampling import Sampler
 from models.manifest import UNPACKED, make_manifest
 from models.options import BuildOptions
-from models.sampling import Sampler
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from models.errors import BuildError
+from models.graphs.sampling import Sampler
 from models.options import SCHEMES, BuildOptions, Quantization, Target, check
-from models.sampling import Sampler
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 

@@ -13,7 +13,7 @@ from app.operators import TEXT_OPERATORS
 from models import ops
 from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Graph, Model, Op, Tensor
-from models.tokenizer import detokenize, write_tokenizer
+from models.graphs.tokenizer import detokenize, write_tokenizer
 from tests.conftest import Runtime
 
 BYTES = tuple(bytes([byte]) for byte in range(256))

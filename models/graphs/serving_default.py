@@ -13,10 +13,10 @@ import numpy as np
 
 from models import ops, sequence_ops
 from models.checkpoint.vocabulary import Vocabulary
-from models.decoder import LANES, MASKED, Decoder
 from models.graph import Graph, Model, Tensor
-from models.sampling import Sampler, sample
-from models.tokenizer import detokenize, tokenize
+from models.graphs.decoder import LANES, MASKED, Decoder
+from models.graphs.sampling import Sampler, sample
+from models.graphs.tokenizer import detokenize, tokenize
 
 JOINED = 128
 """Width of the final join: room for (JOINED - 1) * JOINED bytes of prompt and tokens of completion."""

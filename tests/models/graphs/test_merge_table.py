@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.merge_table import MergeTable, merge_table
+from models.graphs.merge_table import MergeTable, merge_table
 
 ABC = Vocabulary(
     tokens=(b"c", b"b", b"a", b"ab", b"abc", b"aa", b"ba"),

@@ -12,7 +12,7 @@ from app.engine.messages import Sampling
 from app.engine.sampler import Sampler as Engine
 from models import ops
 from models.graph import Array, Tensor
-from models.sampling import Sampler, sample
+from models.graphs.sampling import Sampler, sample
 
 Compile = Callable[..., Callable[..., Array]]
 

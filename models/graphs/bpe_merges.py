@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.graph import Graph, Tensor
-from models.merge_table import BYTES, MergeTable
+from models.graphs.merge_table import BYTES, MergeTable
 from models.ops import cast, gather, shape, while_loop
 from models.sequence_ops import (
     both,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from models.checkpoint.vocabulary import Vocabulary
 from models.graph import Graph, Model, Tensor
-from models.merge_table import BYTES, merge_table
-from models.merging import merge
+from models.graphs.bpe_merges import merge
+from models.graphs.merge_table import BYTES, merge_table
+from models.graphs.pre_tokenizer import number_words
 from models.ops import arange, cast, concat, gather, reshape, shape
 from models.sequence_ops import (
     byte_split,
@@ -16,7 +17,6 @@ from models.sequence_ops import (
     string_join,
     where,
 )
-from models.words import number_words
 
 OUTSIDE = 2**24
 """Moves an invalid id past the end of the table, so that the runtime raises."""

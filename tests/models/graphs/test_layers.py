@@ -12,7 +12,7 @@ from models import ops
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
 from models.graph import Array, Model, Tensor
-from models.layers import Layers
+from models.graphs.layers import Layers
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme
 from models.rotate import rotate

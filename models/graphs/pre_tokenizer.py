@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from models.code_points import Kind, kind_trie
 from models.graph import Tensor
+from models.graphs.character_classes import Kind, kind_trie
 from models.ops import cast, gather
 from models.sequence_ops import cumsum, either, equal, following, greater, pad, previous, where
 

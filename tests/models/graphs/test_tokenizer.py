@@ -18,8 +18,8 @@ from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts
 from models.graph import Array, Model, Tensor
-from models.merge_table import merge_table
-from models.tokenizer import detokenize, tokenize, write_tokenizer
+from models.graphs.merge_table import merge_table
+from models.graphs.tokenizer import detokenize, tokenize, write_tokenizer
 from tests.conftest import Runtime
 
 Compile = Callable[..., Callable[..., Array]]

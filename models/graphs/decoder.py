@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from models import ops
 from models.graph import Graph, Model, Tensor
-from models.layers import Layers
+from models.graphs.layers import Layers
 
 LANES = 64
 """Sums run in vector lanes: attention rows are multiples of this, so that a place keeps its lane."""

@@ -14,7 +14,7 @@ from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.sampling import FACTORS, MODULI, Sampler
+from models.graphs.sampling import FACTORS, MODULI, Sampler
 from tests.conftest import Runtime
 from tests.tiny import TinyModel, build_tiny, tiny_checkpoint
 

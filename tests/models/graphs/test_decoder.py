@@ -14,9 +14,9 @@ from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_in
 from app.model.shape import ModelShape
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.decoder import Decoder
 from models.graph import Array, Model
-from models.layers import Layers
+from models.graphs.decoder import Decoder
+from models.graphs.layers import Layers
 from models.options import SCHEMES, Quantization
 from models.parameters import Parameters, scale_queries
 from models.quantize import Scheme

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tokenizers.pre_tokenizers import Digits
 
-from models.code_points import Kind, character_kinds, kind_trie
 from models.evaluation.reference_tokenizer import make_pre_tokenizer
+from models.graphs.character_classes import Kind, character_kinds, kind_trie
 
 POINTS = np.array([*range(0xD800), *range(0xE000, 0x110000)])  # all but surrogates, which no text has
 
