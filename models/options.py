@@ -10,7 +10,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.errors import BuildError
 from models.graphs.decoder import LANES
 from models.graphs.sampling import Sampler
-from models.quantize import Scheme
+from models.quantization.rounding import Scheme
 
 Quantization = Literal["none", "float16", "dynamic", "int8", "int4"]
 Target = Literal["litert", "tflite-runtime"]

@@ -20,8 +20,8 @@ from models.evaluation.reference_tokenizer import make_oracle
 from models.graph import Graph, Model, Tensor
 from models.graphs.layers import Layers
 from models.graphs.tokenizer import detokenize
-from models.parameters import Parameters, scale_queries
-from models.quantize import Scheme
+from models.quantization.constants import Parameters, scale_queries
+from models.quantization.rounding import Scheme
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 BLOCK = 16 * 1024

@@ -21,7 +21,7 @@ from models.checkpoint.vocabulary import Vocabulary, byte_letters
 from models.graph import Array
 from models.options import BuildOptions
 from models.progress import Stages
-from models.quantize import Scheme, quantize_matrix
+from models.quantization.rounding import Scheme, quantize_matrix
 from models.sources.gguf_weights import GPT2_LAYER, LLAMA_LAYER
 
 Family = Literal["llama", "gpt2"]

@@ -7,7 +7,7 @@ import numpy as np
 from models import ops
 from models.checkpoint.architecture import Architecture
 from models.graph import Graph, Tensor
-from models.parameters import Parameters
+from models.quantization.constants import Parameters
 
 Rope = tuple[Tensor, Tensor] | None
 """Cosine and sine rows of the tokens' positions [..., 1, HD]; None with learned positions."""

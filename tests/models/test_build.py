@@ -23,8 +23,8 @@ from models.errors import BuildError
 from models.graph import Model
 from models.graphs.sampling import Sampler
 from models.options import BuildOptions, Quantization
-from models.parameters import scale_queries
 from models.progress import Stages
+from models.quantization.constants import scale_queries
 from tests.tiny import (
     LLAMA,
     TOY_VOCABULARY,

@@ -18,8 +18,8 @@ from models.graph import Array, Model
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
 from models.options import SCHEMES, Quantization
-from models.parameters import Parameters, scale_queries
-from models.quantize import Scheme
+from models.quantization.constants import Parameters, scale_queries
+from models.quantization.rounding import Scheme
 from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
 
 Past = tuple[Array, Array]

@@ -13,9 +13,9 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
 from models.graph import Array, Model, Tensor
 from models.graphs.layers import Layers
-from models.parameters import Parameters, scale_queries
-from models.quantize import Scheme
-from models.rotate import rotate
+from models.quantization.constants import Parameters, scale_queries
+from models.quantization.rotation import rotate
+from models.quantization.rounding import Scheme
 from tests.tiny import ARCHITECTURES, TOY_VOCABULARY, Family, tiny_checkpoint
 
 Compile = Callable[..., Callable[..., Array]]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.activations import INPUT_ROOM, PRODUCT_ROOM, fixed_ranges
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import measure
 from models.graph import Array
-from models.parameters import scale_queries
+from models.quantization.activation_ranges import INPUT_ROOM, PRODUCT_ROOM, fixed_ranges
+from models.quantization.constants import scale_queries
 from tests.conftest import Runtime
 from tests.tiny import TOY_VOCABULARY, Family, TinyModel, tiny_checkpoint
 

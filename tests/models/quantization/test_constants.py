@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.graph import Array, Model, Tensor
-from models.parameters import Parameters
-from models.quantize import Dtype, Ranges, Scheme, quantize_matrix
+from models.quantization.constants import Parameters
+from models.quantization.rounding import Dtype, Ranges, Scheme, quantize_matrix
 from tests.conftest import Runtime
 from tests.tiny import stored
 

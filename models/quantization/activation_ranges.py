@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.calibrate import matrices
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import pass_through
 from models.graph import Array
-from models.parameters import scale_queries
-from models.quantize import Ranges
+from models.quantization.constants import scale_queries
+from models.quantization.gptq import matrices
+from models.quantization.rounding import Ranges
 
 DYNAMIC = "down"
 """What this matrix sees reaches a hundred times as far at some tokens as at others: no fixed scale fits."""

@@ -13,8 +13,8 @@ import numpy as np
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.numpy_decoder import pass_through
 from models.graph import Array, Quantized
-from models.parameters import scale_queries
-from models.quantize import Rounding, Scheme
+from models.quantization.constants import scale_queries
+from models.quantization.rounding import Rounding, Scheme
 
 OBSERVED = ("q", "o", "up", "down")
 """One matrix of a layer for each input: `k` and `v` see what `q` sees, `gate` what `up` sees."""

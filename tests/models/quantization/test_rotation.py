@@ -7,7 +7,7 @@ import pytest
 
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.rotate import rotate, spread
+from models.quantization.rotation import rotate, spread
 from tests.tiny import TOY_VOCABULARY, Family, tiny_checkpoint
 
 TOKENS = [5, 90, 17, 200, 5, 33, 0, 260]

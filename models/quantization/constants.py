@@ -11,7 +11,7 @@ import numpy as np
 from models import ops
 from models.checkpoint.architecture import Architecture
 from models.graph import Array, Graph, Quantized, Tensor
-from models.quantize import Ranges, Scheme, quantize_matrix
+from models.quantization.rounding import Ranges, Scheme, quantize_matrix
 
 LOOKUP_VERSION = {"float32": 1, "int8": 3, "int4": 4}
 PER_CHANNEL_VERSION, ONE_SCALE_VERSION = 12, 3

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.graph import Array
-from models.quantize import LEVELS, Dtype, Rounding, quantize_matrix
+from models.quantization.rounding import LEVELS, Dtype, Rounding, quantize_matrix
 
 
 def matrix(numbers: int, rows: int, columns: int) -> Array:
