@@ -11,7 +11,6 @@ from models.checkpoint.architecture import Checkpoint
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
 from models.evaluation.perplexity import WINDOW, cut, measure, read_text
-from models.graph import Array, Model, Quantized
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
 from models.graphs.serving_default import Generation, write_serving
@@ -25,6 +24,7 @@ from models.quantization.gptq import round_layers
 from models.quantization.rotation import rotate
 from models.quantization.rounding import Ranges
 from models.sources import default_checkpoint, read_checkpoint
+from models.tflite.graph import Array, Model, Quantized
 
 
 @dataclass(frozen=True, slots=True)

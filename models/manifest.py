@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 from models.checkpoint.architecture import Checkpoint
-from models.graph import Graph, Model
 from models.options import BuildOptions
+from models.tflite.graph import Graph, Model
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "gguf", "numpy", "unicodedata2")
 UNPACKED = {"tensorflow-text": "2.21.1"}

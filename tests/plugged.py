@@ -13,15 +13,15 @@ from litert_lm_builder import litertlm_header_schema_py_generated as schema
 from litert_lm_builder.runtime.proto import executor_metadata_pb2, llm_metadata_pb2
 from tokenizers import Tokenizer
 
-from models import ops
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
-from models.graph import Graph, Model, Tensor
 from models.graphs.layers import Layers
 from models.graphs.tokenizer import detokenize
 from models.quantization.constants import Parameters, scale_queries
 from models.quantization.rounding import Scheme
+from models.tflite import ops
+from models.tflite.graph import Graph, Model, Tensor
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 BLOCK = 16 * 1024

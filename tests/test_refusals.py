@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models.graph import Graph, Op, Tensor
+from models.tflite.graph import Graph, Op, Tensor
 from tests.plugged import (
     Part,
     parts,

@@ -18,11 +18,11 @@ from app.model.shape import ModelShape
 from models.build import build
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.vocabulary import Vocabulary, byte_letters
-from models.graph import Array
 from models.options import BuildOptions
 from models.progress import Stages
 from models.quantization.rounding import Scheme, quantize_matrix
 from models.sources.gguf_weights import GPT2_LAYER, LLAMA_LAYER
+from models.tflite.graph import Array
 
 Family = Literal["llama", "gpt2"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.graph import Array
+from models.tflite.graph import Array
 
 
 @dataclass(frozen=True, slots=True)

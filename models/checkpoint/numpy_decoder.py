@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from models.checkpoint.architecture import Checkpoint
-from models.graph import Array
+from models.tflite.graph import Array
 
 Observe = Callable[[str, Array, Array], None]
 """Is shown each matrix's name, its input [T, in] and their product [T, out], which has no bias yet."""

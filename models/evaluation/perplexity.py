@@ -23,7 +23,7 @@ from models.checkpoint.numpy_decoder import Reference
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import BuildError
 from models.evaluation.reference_tokenizer import make_oracle
-from models.graph import Array
+from models.tflite.graph import Array
 
 TEXTS = Path(__file__).with_name("texts")
 WINDOW = 512

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from models.graph import Graph, Tensor
 from models.graphs.merge_table import BYTES, MergeTable
-from models.ops import cast, gather, shape, while_loop
-from models.sequence_ops import (
+from models.tflite.graph import Graph, Tensor
+from models.tflite.ops import cast, gather, shape, while_loop
+from models.tflite.sequence_ops import (
     both,
     cumsum,
     either,

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models import ops
-from models.graph import Graph, Model, Tensor
 from models.graphs.layers import Layers
+from models.tflite import ops
+from models.tflite.graph import Graph, Model, Tensor
 
 LANES = 64
 """Sums run in vector lanes: attention rows are multiples of this, so that a place keeps its lane."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from models import ops
 from models.checkpoint.architecture import Architecture
-from models.graph import Graph, Tensor
 from models.quantization.constants import Parameters
+from models.tflite import ops
+from models.tflite.graph import Graph, Tensor
 
 Rope = tuple[Tensor, Tensor] | None
 """Cosine and sine rows of the tokens' positions [..., 1, HD]; None with learned positions."""

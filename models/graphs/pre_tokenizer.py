@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itertools import product
 
-from models.graph import Tensor
 from models.graphs.character_classes import Kind, kind_trie
-from models.ops import cast, gather
-from models.sequence_ops import cumsum, either, equal, following, greater, pad, previous, where
+from models.tflite.graph import Tensor
+from models.tflite.ops import cast, gather
+from models.tflite.sequence_ops import cumsum, either, equal, following, greater, pad, previous, where
 
 
 def opens_word(before: Kind, this: Kind, after: Kind, *, digits: bool) -> bool:

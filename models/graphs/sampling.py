@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models import ops, sequence_ops
-from models.graph import Array, Tensor
+from models.tflite import ops, sequence_ops
+from models.tflite.graph import Array, Tensor
 
 MODULI = np.array([30269, 30307, 30323], np.int32)
 FACTORS = np.array([171, 172, 170], np.int32)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models import ops, sequence_ops
 from models.checkpoint.vocabulary import Vocabulary
-from models.graph import Graph, Model, Tensor
 from models.graphs.decoder import LANES, MASKED, Decoder
 from models.graphs.sampling import Sampler, sample
 from models.graphs.tokenizer import detokenize, tokenize
+from models.tflite import ops, sequence_ops
+from models.tflite.graph import Graph, Model, Tensor
 
 JOINED = 128
 """Width of the final join: room for (JOINED - 1) * JOINED bytes of prompt and tokens of completion."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.graph import Graph, Model, Tensor
 from models.graphs.bpe_merges import merge
 from models.graphs.merge_table import BYTES, merge_table
 from models.graphs.pre_tokenizer import number_words
-from models.ops import arange, cast, concat, gather, reshape, shape
-from models.sequence_ops import (
+from models.tflite.graph import Graph, Model, Tensor
+from models.tflite.ops import arange, cast, concat, gather, reshape, shape
+from models.tflite.sequence_ops import (
     byte_split,
     floor_mod,
     greater,

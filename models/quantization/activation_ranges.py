@@ -8,10 +8,10 @@ import numpy as np
 
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import pass_through
-from models.graph import Array
 from models.quantization.constants import scale_queries
 from models.quantization.gptq import matrices
 from models.quantization.rounding import Ranges
+from models.tflite.graph import Array
 
 DYNAMIC = "down"
 """What this matrix sees reaches a hundred times as far at some tokens as at others: no fixed scale fits."""

@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from models import ops
 from models.checkpoint.architecture import Architecture
-from models.graph import Array, Graph, Quantized, Tensor
 from models.quantization.rounding import Ranges, Scheme, quantize_matrix
+from models.tflite import ops
+from models.tflite.graph import Array, Graph, Quantized, Tensor
 
 LOOKUP_VERSION = {"float32": 1, "int8": 3, "int4": 4}
 PER_CHANNEL_VERSION, ONE_SCALE_VERSION = 12, 3

@@ -12,9 +12,9 @@ import numpy as np
 
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.numpy_decoder import pass_through
-from models.graph import Array, Quantized
 from models.quantization.constants import scale_queries
 from models.quantization.rounding import Rounding, Scheme
+from models.tflite.graph import Array, Quantized
 
 OBSERVED = ("q", "o", "up", "down")
 """One matrix of a layer for each input: `k` and `v` see what `q` sees, `gate` what `up` sees."""

@@ -17,7 +17,7 @@ from math import gcd
 import numpy as np
 
 from models.checkpoint.architecture import Architecture, Checkpoint
-from models.graph import Array
+from models.tflite.graph import Array
 
 DOWN_BLOCK = 64
 """Most dimensions of the down projection's input that are mixed with each other."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.graph import Array, Quantized
+from models.tflite.graph import Array, Quantized
 
 Dtype = Literal["float32", "float16", "int8", "int4"]
 

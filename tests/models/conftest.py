@@ -12,7 +12,7 @@ import pytest
 
 from app.model.runtime import PACKAGES
 from app.model.tokenizer import text_op_registerers
-from models.graph import Array, Model, Tensor
+from models.tflite.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 
 Evaluate = Callable[..., Any]

@@ -20,11 +20,11 @@ from models import build as pipeline
 from models.build import build, write_model
 from models.checkpoint.numpy_decoder import Reference
 from models.errors import BuildError
-from models.graph import Model
 from models.graphs.sampling import Sampler
 from models.options import BuildOptions, Quantization
 from models.progress import Stages
 from models.quantization.constants import scale_queries
+from models.tflite.graph import Model
 from tests.tiny import (
     LLAMA,
     TOY_VOCABULARY,

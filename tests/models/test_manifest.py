@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.graph import Model
 from models.graphs.sampling import Sampler
 from models.manifest import UNPACKED, make_manifest
 from models.options import BuildOptions
+from models.tflite.graph import Model
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 

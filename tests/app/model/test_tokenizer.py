@@ -10,10 +10,10 @@ from app.errors import ModelRefusedError
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from app.operators import TEXT_OPERATORS
-from models import ops
 from models.checkpoint.vocabulary import Vocabulary
-from models.graph import Graph, Model, Op, Tensor
 from models.graphs.tokenizer import detokenize, write_tokenizer
+from models.tflite import ops
+from models.tflite.graph import Graph, Model, Op, Tensor
 from tests.conftest import Runtime
 
 BYTES = tuple(bytes([byte]) for byte in range(256))

@@ -7,7 +7,7 @@ import pytest
 
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.graph import Array
+from models.tflite.graph import Array
 from tests.tiny import TOY_VOCABULARY, random_weights, tiny_checkpoint
 
 TEXT = np.random.Generator(np.random.PCG64(1)).integers(1, 260, 40).tolist()

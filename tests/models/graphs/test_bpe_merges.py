@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.graph import Array
 from models.graphs.bpe_merges import merge
 from models.graphs.merge_table import merge_table
+from models.tflite.graph import Array
 
 Compile = Callable[..., Callable[..., Array]]
 Merge = Callable[[Sequence[bytes]], list[list[bytes]]]

@@ -14,12 +14,12 @@ from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_in
 from app.model.shape import ModelShape
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.graph import Array, Model
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
 from models.options import SCHEMES, Quantization
 from models.quantization.constants import Parameters, scale_queries
 from models.quantization.rounding import Scheme
+from models.tflite.graph import Array, Model
 from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
 
 Past = tuple[Array, Array]

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import ops
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.graph import Array, Model, Tensor
 from models.graphs.layers import Layers
 from models.quantization.constants import Parameters, scale_queries
 from models.quantization.rotation import rotate
 from models.quantization.rounding import Scheme
+from models.tflite import ops
+from models.tflite.graph import Array, Model, Tensor
 from tests.tiny import ARCHITECTURES, TOY_VOCABULARY, Family, tiny_checkpoint
 
 Compile = Callable[..., Callable[..., Array]]

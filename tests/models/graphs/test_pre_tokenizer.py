@@ -9,9 +9,9 @@ import pytest
 from models.checkpoint.vocabulary import byte_letters
 from models.evaluation.reference_tokenizer import make_pre_tokenizer
 from models.evaluation.samples import sample_texts
-from models.graph import Array
 from models.graphs.character_classes import Kind
 from models.graphs.pre_tokenizer import contraction_letters, number_words, opens_word
+from models.tflite.graph import Array
 
 LETTER_OF = {byte: letter for letter, byte in byte_letters().items()}
 

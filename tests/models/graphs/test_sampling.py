@@ -10,9 +10,9 @@ import pytest
 
 from app.engine.messages import Sampling
 from app.engine.sampler import Sampler as Engine
-from models import ops
-from models.graph import Array, Tensor
 from models.graphs.sampling import Sampler, sample
+from models.tflite import ops
+from models.tflite.graph import Array, Tensor
 
 Compile = Callable[..., Callable[..., Array]]
 

@@ -17,9 +17,9 @@ from app.operators import list_operators
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts
-from models.graph import Array, Model, Tensor
 from models.graphs.merge_table import merge_table
 from models.graphs.tokenizer import detokenize, tokenize, write_tokenizer
+from models.tflite.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 
 Compile = Callable[..., Callable[..., Array]]

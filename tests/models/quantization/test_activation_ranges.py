@@ -7,9 +7,9 @@ import pytest
 
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import measure
-from models.graph import Array
 from models.quantization.activation_ranges import INPUT_ROOM, PRODUCT_ROOM, fixed_ranges
 from models.quantization.constants import scale_queries
+from models.tflite.graph import Array
 from tests.conftest import Runtime
 from tests.tiny import TOY_VOCABULARY, Family, TinyModel, tiny_checkpoint
 

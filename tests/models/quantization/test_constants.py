@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.graph import Array, Model, Tensor
 from models.quantization.constants import Parameters
 from models.quantization.rounding import Dtype, Ranges, Scheme, quantize_matrix
+from models.tflite.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 from tests.tiny import stored
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.graph import Array, Quantized
 from models.quantization.constants import scale_queries
 from models.quantization.gptq import round_layers
 from models.quantization.rounding import Scheme, quantize_matrix
+from models.tflite.graph import Array, Quantized
 from tests.tiny import TOY_VOCABULARY, Family, tiny_checkpoint
 
 SEQUENCES = [list(range(1, 200)), list(range(60, 260, 3))]

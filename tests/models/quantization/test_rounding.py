@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.graph import Array
 from models.quantization.rounding import LEVELS, Dtype, Rounding, quantize_matrix
+from models.tflite.graph import Array
 
 
 def matrix(numbers: int, rows: int, columns: int) -> Array:

@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
-from models.graph import Array
 from models.sources import read_checkpoint
 from models.sources.hugging_face_weights import GPT2, LLAMA
+from models.tflite.graph import Array
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
 Write = Callable[..., Path]

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from models.packing import AlignedBuffer, Pool, PooledOperator, PooledTensor, SymmetricQuantization
+from models.tflite.shared_objects import (
+    AlignedBuffer,
+    Pool,
+    PooledOperator,
+    PooledTensor,
+    SymmetricQuantization,
+)
 
 
 @pytest.fixture

@@ -18,7 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from models.packing import AlignedBuffer, Pool, PooledOperator, PooledTensor, SymmetricQuantization
+from models.tflite.shared_objects import (
+    AlignedBuffer,
+    Pool,
+    PooledOperator,
+    PooledTensor,
+    SymmetricQuantization,
+)
 
 Array = npt.NDArray[Any]
 Op = schema.BuiltinOperator

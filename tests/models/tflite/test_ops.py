@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import ops, sequence_ops
-from models.graph import Array, Graph, Model, Tensor
+from models.tflite import ops, sequence_ops
+from models.tflite.graph import Array, Graph, Model, Tensor
 
 Compile = Callable[..., Callable[..., Array]]
 Floats = npt.NDArray[np.float32]

@@ -8,8 +8,8 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from models.graph import Op, Tensor, broadcast
-from models.ops import reduce, reshape, strided_slice
+from models.tflite.graph import Op, Tensor, broadcast
+from models.tflite.ops import reduce, reshape, strided_slice
 
 Options = schema.BuiltinOptions
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import sequence_ops as ops
-from models.graph import Graph, Model, Tensor
+from models.tflite import sequence_ops as ops
+from models.tflite.graph import Graph, Model, Tensor
 from tests.models.conftest import Evaluate
 
 LARGEST = 2**31 - 1

@@ -10,8 +10,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from models import ops
-from models.graph import Graph, Model, Op, Quantized, broadcast
+from models.tflite import ops
+from models.tflite.graph import Graph, Model, Op, Quantized, broadcast
 from tests.models.conftest import Evaluate
 
 Options = schema.BuiltinOptions
