@@ -1,4 +1,4 @@
-"""One replica in simulated time: the door, and the loop of `app/engine/scheduler.py` its steps only last."""
+"""One replica in simulated time: the door, and the scheduler's loop, whose steps only take time."""
 
 from __future__ import annotations
 

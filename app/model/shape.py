@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LANES = 64
-"""Cache lengths are multiples of this, so that a place keeps its vector lane (see models/decoder.py)."""
+"""Cache lengths are multiples of this, so that a place keeps its vector lane (models/graphs/decoder.py)."""
 
 MASKED = -1e9
 """Added to the attention score of a place that must not be seen."""

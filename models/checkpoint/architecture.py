@@ -50,9 +50,9 @@ class Checkpoint:
         weights: float32 by name; matrices are [out, in]. `embedding` [V, D], `head` [V, D] where it is not
             tied, `positions` [context, D], `final_norm` [D]; with `N.` for layer N: `norm1`, `q`, `k`, `v`,
             `o`, `norm2`, `gate`, `up`, `down`; a bias of any of them has `.bias` appended. A norm that is
-            not there has no gain. Only `models/rotate.py` makes `mean` [D], a direction taken out of embedded
-            tokens, `head_mix` [D, D], a product before the head's, and `down_mix` [block, block], one with
-            each block of the input of `down`.
+            not there has no gain. Only `models/quantization/rotation.py` makes `mean` [D], a direction taken
+            out of embedded tokens, `head_mix` [D, D], a product before the head's, and `down_mix`
+            [block, block], one with each block of the input of `down`.
         end_ids: Tokens that end a text.
         chat_template: Jinja source, where the checkpoint has one.
         special_tokens: Ids by text.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from models.errors import DownloadError
 
-LOCK = Path(__file__).parents[1] / "locks" / "wheels.txt"
+LOCK = Path(__file__).parents[2] / "locks" / "wheels.txt"
 
 
 def fetch_wheel(name: str, folder: Path, lock: Path = LOCK) -> Path:

@@ -25,7 +25,7 @@ from models.errors import BuildError
 from models.evaluation.reference_tokenizer import make_oracle
 from models.tflite.graph import Array
 
-TEXTS = Path(__file__).with_name("texts")
+TEXTS = Path(__file__).parents[1] / "texts"
 WINDOW = 512
 """Tokens read from a blank cache on; the text is cut into such windows."""
 

@@ -1,7 +1,7 @@
 """Rounds a checkpoint's layers by what flows through them: inputs of a representative text.
 
 Layer by layer: the text's hidden states pass through the layer in float32, each matrix is rounded so that its
-products with those inputs change least (`models/quantize.py`), and only the integers stay.
+products with those inputs change least (`models/quantization/rounding.py`), and only the integers stay.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def round_layers(
 
 
 def matrices(arch: Architecture, n: int) -> dict[str, list[str]]:
-    """The matrices of layer n as `models/layers.py` names them, by what they see."""
+    """The matrices of layer n as `models/graphs/layers.py` names them, by what they see."""
     up = [f"{n}.gate", f"{n}.up"] if arch.mlp == "swiglu" else [f"{n}.up"]
     return {"q": [f"{n}.q+{n}.k+{n}.v"], "o": [f"{n}.o"], "up": up, "down": [f"{n}.down"]}

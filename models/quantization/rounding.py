@@ -34,7 +34,8 @@ class Scheme:
         dtype: `float32`, `float16`, `int8` or `int4`.
         table_dtype: Of the embedding, which is the logits' matrix too where they are tied.
         block: Values of a row that share a scale; 0 for the whole row. The table's rows have one.
-        fixed: Whether activations have scales in the file (models/activations.py) where little is lost by it.
+        fixed: Whether activations have scales in the file (models/quantization/activation_ranges.py) where
+            little is lost by it.
         classic: Keeps to what tflite-runtime 2.14 knows: constants with one scale, which is 1, and products
             that are multiplied by the rows' scales afterwards; no GATHER of float16.
     """

@@ -57,7 +57,7 @@ class Drafted:
 
 @dataclass(frozen=True, slots=True)
 class PrefillInputs:
-    """The small inputs of signatures `start` and `prefill` (models/decoder.py)."""
+    """The small inputs of signatures `start` and `prefill` (models/graphs/decoder.py)."""
 
     tokens: Ints
     positions: Ints
@@ -83,7 +83,7 @@ def prefill_inputs(shape: ModelShape, start: int, tokens: Ints, rows: Sequence[i
 
 @dataclass(frozen=True, slots=True)
 class ExtendInputs:
-    """The small inputs of signature `extend` (models/decoder.py) for T tokens after P in a cache of S."""
+    """The small inputs of signature `extend` (models/graphs/decoder.py): T tokens after P in a cache of S."""
 
     positions: Ints
     place: Floats

@@ -43,7 +43,7 @@ EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "25"))
 URL = os.environ.get("TEST_URL")
 PATIENCE: dict[str, Any] = {"timeout": 90} if URL else {}
 """The service's own deadline comes first, also on a machine that does much else."""
-DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 
 def load_schema() -> BaseSchema:

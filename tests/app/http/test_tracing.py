@@ -56,7 +56,7 @@ def spans() -> list[list[str]]:
         [sys.executable, "-c", SCRIPT],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         check=False,
     )
     assert not run.returncode, run.stderr

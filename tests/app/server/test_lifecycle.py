@@ -133,7 +133,7 @@ def test_what_cannot_be_served_is_one_line_and_status_1(environment: dict[str, s
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         timeout=30,
         check=False,
     )
