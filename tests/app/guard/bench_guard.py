@@ -1,4 +1,4 @@
-"""Processor times of the guard, medians: python -m tests.guard.bench_guard.
+"""Processor times of the guard, medians: python -m tests.app.guard.bench_guard.
 
 Not wall time, so that other work on the machine counts as little as it can; the guard never waits.
 """

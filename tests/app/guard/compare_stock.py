@@ -1,4 +1,4 @@
-"""The guard beside better-profanity 0.7.0 on the same rows: python -m tests.guard.compare_stock."""
+"""The guard beside better-profanity 0.7.0 on the same rows: python -m tests.app.guard.compare_stock."""
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.guard import Thresholds, load_guard
-from tests.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
+from tests.app.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
 
 Judge = Callable[[str], bool]
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.guard.rows import own_rows
+from tests.app.guard.rows import own_rows
 
 WORDS = """
 fuck shit ass asses assess class cock robin moby dick Dick Cheney Van Dyke sh it nigger snigger faggot bitch

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from app.guard import MASK, Guard, Span, Thresholds, Verdict
 from app.guard.normalize import fold
-from tests.guard.strategies import texts
+from tests.app.guard.strategies import texts
 
 
 def test_a_span_says_where_what_and_how_bad(guard: Guard) -> None:

@@ -4,7 +4,7 @@ from itertools import groupby
 import pytest
 
 from app.guard import Guard
-from tests.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
+from tests.app.guard.rows import HELD_OUT, Row, held_out_rows, own_rows
 
 
 def wrong(guard: Guard, rows: Iterable[Row]) -> list[str]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import Guard, GuardStream, OutputPolicy, Span, Thresholds
-from tests.guard.strategies import texts
+from tests.app.guard.strategies import texts
 
 
 def run(stream: GuardStream, pieces: list[str]) -> str:
