@@ -23,10 +23,10 @@ provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 
-from app.api import build_api
-from app.limits import Limits
+from app.http.api import build_api
+from app.completion.limits import Limits
 from app.metrics import Metrics
-from app.middleware import Observer
+from app.http.middleware import Observer
 from app.settings import Settings
 app = build_api(
     Settings(),
