@@ -10,8 +10,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.completion.job import Outcome
 from app.engine.messages import Stats
-from app.memory import resident_bytes
 from app.model.manifest import Manifest
+from app.resources import resident_bytes
 
 NAMESPACE = "autocomplete"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

@@ -1,9 +1,10 @@
-"""Processor cores that this process may use."""
+"""What the machine gives: processor cores that this process may use, memory that a process holds."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -31,3 +32,16 @@ def _quota(cgroup: Path) -> float | None:
         except OSError:
             return None
     return None if limit in ("max", "-1") else int(limit) / int(period)
+
+
+def resident_bytes(pid: int) -> dict[str, int]:
+    """Pages of its own, and pages mapped from files; nothing once the process has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return {}
+    found = re.findall(r"^Rss(\w+):\s+(\d+) kB", status, re.MULTILINE)
+    kinds = {kind: 1024 * int(size) for kind, size in found}
+    if not kinds:  # a process that has ended and is not yet buried
+        return {}
+    return {"private": kinds["Anon"], "mapped": kinds["File"] + kinds["Shmem"]}

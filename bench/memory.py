@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.memory import resident_bytes
+from app.resources import resident_bytes
 from bench.machine import describe
 from bench.server import Server, our_server
 from bench.work import text

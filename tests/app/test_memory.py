@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from app.memory import resident_bytes
+from app.resources import resident_bytes
 
 
 def test_a_process_holds_pages_of_its_own_and_mapped_ones() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.engine.kv.arrays import float_zeros
 from app.engine.runtimes.host_buffer import Array, host_buffers
-from app.memory import resident_bytes
+from app.resources import resident_bytes
 
 
 @pytest.fixture(scope="module")
