@@ -16,8 +16,8 @@ from app.engine.offline import complete_greedily, model_shape
 from app.engine.runtimes.litert import open_litert
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.model.manifest import Manifest, read_manifest, verify_file
+from app.model.tables import list_operators
 from app.model.tokenizer import TextModel, open_text_model
-from app.operators import list_operators
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts

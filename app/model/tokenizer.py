@@ -20,7 +20,7 @@ from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.runtime import PACKAGES, resolve_runtime
-from app.operators import TEXT_OPERATORS, list_operators
+from app.model.tables import TEXT_OPERATORS, list_operators
 
 REGISTRAR = "tflite_registrar.so"
 """The extension module whose functions `Add…` register TF-Text's operators."""

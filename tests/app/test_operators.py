@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.operators import Operator, list_operators
+from app.model.tables import Operator, list_operators
 from models.tflite import ops, sequence_ops
 from models.tflite.graph import Model, Op
 

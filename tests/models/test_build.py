@@ -14,8 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 from rich.console import Console
 
 from app.model.manifest import read_manifest, verify_file
+from app.model.tables import list_operators
 from app.model.tokenizer import open_text_model
-from app.operators import list_operators
 from models import build as pipeline
 from models.build import build, write_model
 from models.checkpoint.numpy_decoder import Reference

@@ -9,8 +9,7 @@ from app.errors import ModelRefusedError
 from app.model.foreign.kinds import WholeText
 from app.model.foreign.static_decoder import check_operators
 from app.model.manifest import TensorSpec
-from app.model.tables import GraphTables
-from app.operators import TEXT_OPERATORS
+from app.model.tables import TEXT_OPERATORS, GraphTables
 
 BAKED = (
     "max_tokens",

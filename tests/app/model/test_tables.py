@@ -6,9 +6,8 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.manifest import TensorSpec
-from app.model.tables import read_tables
+from app.model.tables import Operator, read_tables
 from app.model.tokenizer import open_text_model
-from app.operators import Operator
 from tests.plugged import LENGTH, WIDTHS
 from tests.tiny import TinyModel
 

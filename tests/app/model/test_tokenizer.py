@@ -8,8 +8,8 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.tables import TEXT_OPERATORS
 from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
-from app.operators import TEXT_OPERATORS
 from models.checkpoint.vocabulary import Vocabulary
 from models.graphs.tokenizer import detokenize, write_tokenizer
 from models.tflite import ops

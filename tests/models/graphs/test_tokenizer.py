@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from app.model.manifest import SignatureSpec, TensorSpec
+from app.model.tables import list_operators
 from app.model.tokenizer import TextModel, open_text_model
-from app.operators import list_operators
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts

@@ -11,8 +11,7 @@ from app.model.foreign.kinds import StaticDecoder
 from app.model.foreign.static_decoder import check_operators, is_decoder, read_decoder
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.shape import ModelShape
-from app.model.tables import GraphTables, read_tables
-from app.operators import Operator
+from app.model.tables import GraphTables, Operator, read_tables
 from tests.plugged import LENGTH, WIDTHS
 
 PATH = Path("odd.tflite")

@@ -8,8 +8,7 @@ import pytest
 from app.errors import ModelRefusedError
 from app.model.foreign.kinds import WholeText
 from app.model.foreign.text_to_text import Utf8, read_whole
-from app.model.tables import read_tables
-from app.operators import Operator
+from app.model.tables import Operator, read_tables
 from tests.plugged import write_whole
 
 TEXT_OPS = Path("text_ops")
