@@ -9,10 +9,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.bias import ProfanityBias, read_vocabulary
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
-from app.completion.job import Tokenizer
 from app.completion.limits import Limits
 from app.completion.pipeline import Completer
 from app.completion.service import Service
@@ -20,10 +18,10 @@ from app.completion.tokenizer_pool import Tokenization
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.interface import Engine
-from app.engine.offline import model_shape
 from app.guard.guard import Guard
 from app.guard.loader import GuardFiles
 from app.guard.thresholds import Thresholds
+from app.guard.token_bias import ProfanityBias
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver, KeyCheck, Observer
@@ -31,6 +29,8 @@ from app.metrics import Metrics
 from app.model.loader import ServedModel, open_model
 from app.model.manifest import Manifest
 from app.model.runtime import resolve_runtime
+from app.model.shape import model_shape
+from app.model.tokenizer import Tokenizer, read_vocabulary
 from app.settings import Settings
 
 STALL_SECONDS = 10.0

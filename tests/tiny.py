@@ -12,9 +12,8 @@ import numpy as np
 from rich.console import Console
 
 from app.engine.config import EngineConfig
-from app.engine.offline import model_shape
 from app.model.manifest import Manifest
-from app.model.shape import ModelShape
+from app.model.shape import ModelShape, model_shape
 from models.build import build
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.vocabulary import Vocabulary, byte_letters

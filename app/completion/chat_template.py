@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.completion.job import Tokenizer
 from app.errors import InvalidRequestError
+from app.model.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 
-from app.completion.job import Tokenizer
+from app.model.tokenizer import Tokenizer
 
 
 class Detokenizer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar
 
 from app.completion.context_window import Window
 from app.engine.messages import Sampling
+from app.model.tokenizer import Tokenizer
 
 T = TypeVar("T")
 
@@ -15,18 +16,6 @@ Policy = Literal["off", "mask", "reject"]
 POLICIES: tuple[Policy, ...] = ("off", "mask", "reject")
 
 FinishReason = Literal["stop", "length", "content_filter", "timeout"]
-
-
-class Tokenizer(Protocol):
-    """Text to token ids and back, as the model file defines it."""
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text; special tokens in it are plain text."""
-        ...
-
-    def detokenize(self, ids: Sequence[int]) -> bytes:
-        """The bytes that token ids stand for; they may end inside a character."""
-        ...
 
 
 class Prompt(Protocol):

@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from app.bias import LogitBias
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import Job, Outcome, Piece, Prompt, Timings, Tokenizer, Usage
+from app.completion.job import Job, Outcome, Piece, Prompt, Timings, Usage
 from app.completion.output import Draft
 from app.completion.output_guard import LateScreen, Screen
 from app.completion.stop_strings import StopScanner
@@ -25,8 +24,10 @@ from app.engine.messages import Generation
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
+from app.guard.token_bias import LogitBias
 from app.metrics import Metrics
 from app.model.manifest import Manifest
+from app.model.tokenizer import Tokenizer
 
 T = TypeVar("T")
 

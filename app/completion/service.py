@@ -12,21 +12,22 @@ from itertools import accumulate
 
 from starlette.requests import Request
 
-from app.bias import ProfanityBias
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
-from app.completion.job import Job, Outcome, Piece, Tokenizer
+from app.completion.job import Job, Outcome, Piece
 from app.completion.limits import Limits
 from app.completion.pipeline import Completer, Deliver, together
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
 from app.guard.guard import Guard
+from app.guard.token_bias import ProfanityBias
 from app.http.request_record import record_of
 from app.http.sse import Emit, EventStream
 from app.metrics import Metrics
 from app.model.loader import Kind
 from app.model.manifest import Manifest
+from app.model.tokenizer import Tokenizer
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)

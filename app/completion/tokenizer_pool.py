@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from app.completion.job import Prompt, Tokenizer
+from app.completion.job import Prompt
+from app.model.tokenizer import Tokenizer
 
 SHORT = 1000
 """Characters that are tokenized at once: at most some milliseconds. 8,192 letters in a row take 250."""

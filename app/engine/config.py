@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from app.model.file import descriptor_path
 from app.model.foreign.kinds import Foreign
+from app.model.runtime import RuntimeName
 from app.model.shape import ModelShape
-
-RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]
 
 
 @dataclass(frozen=True, slots=True)

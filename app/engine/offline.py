@@ -11,20 +11,8 @@ from app.engine.runtimes.stderr import quiet
 from app.engine.worker import open_scheduler
 from app.errors import EngineFailedError
 from app.model.manifest import Manifest
-from app.model.shape import ModelShape
+from app.model.shape import model_shape
 from app.resources import usable_cores
-
-
-def model_shape(manifest: Manifest) -> ModelShape:
-    """The sizes that the engine needs."""
-    return ModelShape(
-        layers=manifest.layers,
-        kv_heads=manifest.kv_heads,
-        group=manifest.heads // manifest.kv_heads,
-        head_size=manifest.head_size,
-        vocabulary=manifest.vocabulary_size,
-        sequence_length=manifest.sequence_length,
-    )
 
 
 @quiet()

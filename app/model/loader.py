@@ -8,11 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from app.completion.job import Tokenizer
 from app.errors import ModelRefusedError
-from app.foreign.sections import model_section, tokenizer_json
 from app.model.file import ModelFile, open_model_file
-from app.model.foreign.container import is_container, read_container
+from app.model.foreign.container import is_container, model_section, read_container, tokenizer_json
 from app.model.foreign.inferred_manifest import identify
 from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
 from app.model.foreign.kinds import Foreign, LiteRtLm
@@ -24,7 +22,7 @@ from app.model.manifest import Manifest, manifest_path, read_manifest, verify_fi
 from app.model.runtime import resolve_runtime
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables, read_tables
-from app.model.tokenizer import open_text_model
+from app.model.tokenizer import Tokenizer, open_text_model
 from app.settings import Settings
 
 Kind = Literal["own", "decoder", "text-to-text", "litert-lm"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Literal
 
-from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
+
+RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]
+
 
 PACKAGES: dict[RuntimeName, str] = {
     "litert": "ai_edge_litert",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.model.manifest import Manifest
+
 LANES = 64
 """Cache lengths are multiples of this, so that a place keeps its vector lane (models/graphs/decoder.py)."""
 
@@ -40,3 +42,15 @@ class ModelShape:
     def token_bytes(self) -> int:
         """Bytes of all keys and values of one token."""
         return 2 * self.layers * self.token_floats * 4
+
+
+def model_shape(manifest: Manifest) -> ModelShape:
+    """The sizes that the engine needs."""
+    return ModelShape(
+        layers=manifest.layers,
+        kv_heads=manifest.kv_heads,
+        group=manifest.heads // manifest.kv_heads,
+        head_size=manifest.head_size,
+        vocabulary=manifest.vocabulary_size,
+        sequence_length=manifest.sequence_length,
+    )

@@ -11,16 +11,28 @@ import importlib.util
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.config import RuntimeName
 from app.errors import ModelRefusedError
 from app.model.manifest import SignatureSpec, TensorSpec
-from app.model.runtime import PACKAGES, resolve_runtime
+from app.model.runtime import PACKAGES, RuntimeName, resolve_runtime
 from app.model.tables import TEXT_OPERATORS, list_operators
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back, as the model file defines it."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text; special tokens in it are plain text."""
+        ...
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """The bytes that token ids stand for; they may end inside a character."""
+        ...
+
 
 REGISTRAR = "tflite_registrar.so"
 """The extension module whose functions `Add…` register TF-Text's operators."""
@@ -164,3 +176,24 @@ def _tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, TensorSpec]:
         )
         for name, detail in details.items()
     }
+
+
+TOGETHER = 64
+"""Tokens of one call: a call costs more than a token."""
+
+
+def read_vocabulary(tokenizer: Tokenizer, size: int) -> list[bytes]:
+    """The bytes of each token, at its id.
+
+    A line feed between any two tells where one ends; tokens with line feeds of their own are asked for
+    one by one.
+    """
+    line = tokenizer.tokenize("\n")
+    tokens: list[bytes] = []
+    for first in range(0, size, TOGETHER):
+        ids = range(first, min(first + TOGETHER, size))
+        text = tokenizer.detokenize([part for number in ids for part in (number, *line)])
+        parts = text.split(b"\n")[:-1]
+        alone = len(parts) != len(ids)
+        tokens += [tokenizer.detokenize([number]) for number in ids] if alone else parts
+    return tokens

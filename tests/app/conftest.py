@@ -19,12 +19,12 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.completion.job import Tokenizer
 from app.guard.guard import Guard
 from app.guard.loader import load_guard
 from app.guard.thresholds import Thresholds
 from app.main import create_app
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
+from app.model.tokenizer import Tokenizer
 from app.server.lifecycle import server_config
 from app.settings import Settings
 from tests.fakes import END, ByteTokenizer, FakeEngine

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from app.resources import usable_cores
+from app.resources import resident_bytes, usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,17 @@ def test_a_quota_of_version_1_bounds_the_cores(tmp_path: Path, quota: str, cores
 def test_a_file_that_says_something_else_is_no_limit(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("what\n")
     assert usable_cores(tmp_path) == 8
+
+
+def test_a_process_holds_pages_of_its_own_and_mapped_ones() -> None:
+    found = resident_bytes(os.getpid())
+    assert sorted(found) == ["mapped", "private"]
+    assert all(size > 2**20 for size in found.values())
+
+
+def test_a_process_that_has_ended_holds_nothing() -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert resident_bytes(child.pid) == {}  # ended, not yet buried
+    child.wait()
+    assert resident_bytes(child.pid) == {}

@@ -10,9 +10,9 @@ import numpy as np
 
 from app.engine.batch.sequence import Sequence
 from app.engine.batch.speculation import DRAFTED, Drafter
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, common
 from app.engine.kv.decode_cache import DecodeCache
-from app.engine.kv.prefix_cache import Entry, PrefixCache, common
+from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.messages import Failed, FromEngine, Generation, Stats
 from app.engine.runtimes.interface import Runner
 

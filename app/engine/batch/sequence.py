@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.engine.batch.speculation import Record
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.prefix_cache import Entry
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Tokens
-from app.engine.runtimes.interface import Ints
 from app.engine.sampler import Sampler
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.engine.runtimes.interface import Ints
+from app.engine.kv.arrays import Ints
 
 DRAFTED = 4
 """Tokens guessed at once; one width, so that the signature keeps its shape."""

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+Ints = npt.NDArray[np.int32]
+
+
 Floats = npt.NDArray[np.float32]
 
 T = TypeVar("T", bound=np.generic)
@@ -43,3 +46,10 @@ def aligned(array: npt.NDArray[T]) -> npt.NDArray[T]:
     copy = place.view(array.dtype).reshape(array.shape)
     copy[:] = array
     return copy
+
+
+def common(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> int:
+    """Length of the common prefix."""
+    size = min(len(a), len(b))
+    differs = np.flatnonzero(a[:size] != b[:size])
+    return int(differs[0]) if len(differs) else size

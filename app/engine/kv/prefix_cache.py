@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.kv.arrays import Floats, float_zeros
+from app.engine.kv.arrays import Floats, common, float_zeros
 from app.model.shape import LANES, ModelShape
 
 OVERWRITTEN = 16
@@ -124,10 +124,3 @@ class PrefixCache:
                 break
             total -= old.high_water * self.shape.token_bytes
             self.entries.remove(old)
-
-
-def common(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> int:
-    """Length of the common prefix."""
-    size = min(len(a), len(b))
-    differs = np.flatnonzero(a[:size] != b[:size])
-    return int(differs[0]) if len(differs) else size

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.model.shape import LANES, MASKED, ModelShape
-
-Ints = npt.NDArray[np.int32]
 
 
 class Runner(Protocol):

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.kv.arrays import Floats, aligned, float_zeros
+from app.engine.kv.arrays import Floats, Ints, aligned, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.engine.runtimes.host_buffer import Array, host_buffers
-from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.interface import Drafted, decode_mask, extend_inputs, prefill_inputs
 from app.engine.runtimes.stderr import quiet, silence
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.model.shape import ModelShape

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from app.engine.kv.arrays import Floats, float_zeros
+from app.engine.kv.arrays import Floats, Ints, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.runtimes.interface import Drafted, Ints, decode_mask, extend_inputs, prefill_inputs
+from app.engine.runtimes.interface import Drafted, decode_mask, extend_inputs, prefill_inputs
 from app.model.shape import ModelShape
 
 

@@ -7,6 +7,7 @@ offset that stands at byte 24; only it is read here, whatever the size of the fi
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,27 @@ VERSION = 1
 
 BEGIN, END_AT = 32, 24
 LARGEST_HEADER = 2**20
+
+UNPACKED_LENGTH = struct.Struct("<Q")
+"""Stands before the compressed tokenizer."""
+
+
+DECODER = "tf_lite_prefill_decode"
+
+
+SERVED = (
+    "TFLiteModel",
+    "LlmMetadataProto",
+    "ExecutorMetadataProto",
+    "HF_Tokenizer_Zlib",
+    "GenericBinaryData",
+)
+
+
+NOT_SERVED = {
+    "SP_Tokenizer": "a SentencePiece tokenizer; a tokenizer.json is understood",
+    "TFLiteWeights": "weights outside the model",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +141,51 @@ def _item(schema: Any, pair: Any) -> tuple[str, str] | None:
     text, union = schema.StringValue(), pair.Value()
     text.Init(union.Bytes, union.Pos)
     return pair.Key().decode(), text.Value().decode()
+
+
+def model_section(container: Container) -> Section:
+    """The decoder.
+
+    Raises:
+        ModelRefusedError: There is none, it is for another accelerator, or it needs others beside it.
+    """
+    for section in container.sections:
+        if section.kind not in SERVED:
+            what = NOT_SERVED.get(section.kind, f"a section {section.kind}")
+            raise ModelRefusedError(f"{container.path}: has {what}, which is not understood")
+    models = container.of_kind("TFLiteModel")
+    kinds = [section.items.get("model_type", DECODER) for section in models]
+    others = sorted({kind.removeprefix("tf_lite_") for kind in kinds if kind != DECODER})
+    if others:
+        raise ModelRefusedError(
+            f"{container.path}: its decoder needs other models beside it ({', '.join(others)}),"
+            " which is not understood"
+        )
+    if len(models) != 1:
+        raise ModelRefusedError(f"{container.path}: has {len(models)} decoders, not one")
+    backends = models[0].items.get("backend_constraint", "cpu").split(",")
+    if "cpu" not in [backend.strip() for backend in backends]:
+        raise ModelRefusedError(
+            f"{container.path}: its model is for {', '.join(backends)}; this service runs on the CPU"
+        )
+    return models[0]
+
+
+def tokenizer_json(container: Container) -> bytes:
+    """The `tokenizer.json` inside.
+
+    Raises:
+        ModelRefusedError: There is none, or it is damaged.
+    """
+    sections = container.of_kind("HF_Tokenizer_Zlib")
+    if not sections:
+        raise ModelRefusedError(f"{container.path}: has no tokenizer")
+    data = container.read(sections[0])
+    try:
+        (length,) = UNPACKED_LENGTH.unpack_from(data)
+        content = zlib.decompress(data[UNPACKED_LENGTH.size :])
+        if len(content) != length:
+            raise ValueError
+    except (struct.error, zlib.error, ValueError):
+        raise ModelRefusedError(f"{container.path}: the tokenizer's section is damaged") from None
+    return content

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.runtimes.interface import Drafted, Ints
+from app.engine.runtimes.interface import Drafted
 from app.model.shape import ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=16, vocabulary=97, sequence_length=160)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine.offline import complete_greedily, model_shape
+from app.engine.offline import complete_greedily
 from app.errors import EngineFailedError
-from app.model.shape import ModelShape
+from app.model.shape import ModelShape, model_shape
 from models.checkpoint.numpy_decoder import Reference
 from tests.tiny import TinyModel
 

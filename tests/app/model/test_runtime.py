@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.errors import ModelRefusedError
-from app.model.loader import runtime
+from app.model import runtime
 from app.model.runtime import resolve_runtime
 
 

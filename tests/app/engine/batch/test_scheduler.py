@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.engine.batch.scheduler import EXTENDED, Scheduler
 from app.engine.batch.speculation import Drafter
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.messages import (
@@ -20,7 +20,6 @@ from app.engine.messages import (
     Sampling,
     Tokens,
 )
-from app.engine.runtimes.interface import Ints
 from app.engine.sampler import Sampler
 from app.model.shape import LANES
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits

@@ -1,10 +1,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.bias import ProfanityBias, read_vocabulary
 from app.guard import Thresholds, load_guard
+from app.guard.token_bias import ProfanityBias
 from app.main import create_app
 from app.metrics import Metrics
+from app.model.tokenizer import read_vocabulary
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
 from tests.fakes import ByteTokenizer, FakeEngine
