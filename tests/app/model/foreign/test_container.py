@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.foreign.container import Section, is_container, model_section, read_container, tokenizer_json
-from tests.app.model.foreign.conftest import Pack
+from tests.app.model.conftest import Pack
 from tests.plugged import Part, parts, toy_metadata, write_container
 from tests.plugged import tokenizer_json as toy_tokenizer
 

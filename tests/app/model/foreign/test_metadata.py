@@ -8,7 +8,7 @@ from app.completion.chat_template import ChatTemplate, Message
 from app.errors import ModelRefusedError
 from app.model.foreign.json_tokenizer import read_tokenizer
 from app.model.foreign.metadata import TextMetadata, read_metadata
-from tests.app.model.foreign.conftest import Pack
+from tests.app.model.conftest import Pack
 from tests.plugged import CHAT_TEMPLATE, Edit, tokenizer_json, toy_executor, toy_metadata
 
 TOKENIZER = read_tokenizer("toy", tokenizer_json().encode(), 261)
