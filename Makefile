@@ -30,10 +30,10 @@ test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
 
 test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: thousands of requests, also to the real model
-	TEST_EXAMPLES=200 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/http/test_openapi.py
+	TEST_EXAMPLES=200 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
 	AUTOCOMPLETE_PORT=8399 $(BIN)/python -m app & service=$$!; trap "kill $$service; wait $$service" EXIT; \
 		until curl -sf http://127.0.0.1:8399/readyz; do sleep 0.2; done; \
-		TEST_URL=http://127.0.0.1:8399 TEST_EXAMPLES=10 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/http/test_openapi.py
+		TEST_URL=http://127.0.0.1:8399 TEST_EXAMPLES=10 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
 
 test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, with TensorFlow in its own environment
 	.venv-keras/bin/python -m pytest tests/keras

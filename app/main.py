@@ -25,6 +25,7 @@ from app.guard.token_bias import ProfanityBias
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver, KeyCheck, Observer
+from app.http.routes import routes_of
 from app.metrics import Metrics
 from app.model.loader import ServedModel, open_model
 from app.model.manifest import Manifest
@@ -98,7 +99,14 @@ def create_app(
         metrics=metrics,
         chat_template=_chat_template(manifest),
     )
-    app = build_api(settings, limits, middleware=_middleware(settings, metrics), lifespan=_lifespan)
+    routes = routes_of(settings)
+    app = build_api(
+        settings,
+        limits,
+        routes=routes,
+        middleware=_middleware(settings, metrics, countable_paths(routes)),
+        lifespan=_lifespan,
+    )
     app.state.service = service
     return app
 
@@ -134,7 +142,7 @@ def engine_config(settings: Settings, model: ServedModel) -> EngineConfig:
     )
 
 
-def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, metrics: Metrics, paths: frozenset[str]) -> list[Middleware]:
     """What every request passes, outermost first."""
     keys = ApiKeys([key.get_secret_value() for key in settings.api_keys], settings.api_keys_file)
     open_paths = frozenset(ALWAYS_OPEN + (("/metrics",) if settings.metrics == "open" else ()))
@@ -147,7 +155,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
         expose_headers=["X-Request-ID", "Retry-After"],
     )
     return [
-        Middleware(Observer, metrics=metrics, paths=countable_paths(settings)),
+        Middleware(Observer, metrics=metrics, paths=paths),
         *([cors] if settings.cors_origins else []),
         *([key_check] if keys.required else []),
         Middleware(

@@ -11,11 +11,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 
 from app.completion.limits import Limits
 from app.http.error_responses import handle_errors
-from app.http.routes import pages, routes_of
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
@@ -56,6 +55,7 @@ def build_api(
     settings: Settings,
     limits: Limits,
     *,
+    routes: Sequence[BaseRoute],
     middleware: Sequence[Middleware] = (),
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
@@ -74,21 +74,20 @@ def build_api(
         # Traces where OpenTelemetry is set up; its logs could quote a request, and metrics are Prometheus'.
         telemetry={"logs": False, "metrics": False},
     )
-    for route in routes_of(settings):  # not by include_router: that matches each request three times
-        route.unique_id = route.name  # the document's operationId
-        if route.methods and "GET" in route.methods:
-            route.methods.add("HEAD")  # RFC 9110, 9.1; the server leaves out the body
+    for route in routes:  # not by include_router: that matches each request three times
+        if isinstance(route, APIRoute):
+            route.unique_id = route.name  # the document's operationId
+            if route.methods and "GET" in route.methods:
+                route.methods.add("HEAD")  # RFC 9110, 9.1; the server leaves out the body
         app.router.routes.append(route)
-    app.mount("/static", pages.static_files())
-    app.mount("/docs-assets", pages.docs_assets())
     handle_errors(app)
     app.openapi = lambda: _document(app, limits)  # type: ignore[method-assign]
     return app
 
 
-def countable_paths(settings: Settings) -> frozenset[str]:
+def countable_paths(routes: Sequence[BaseRoute]) -> frozenset[str]:
     """Paths that counts and log lines may name: they hold nothing of the client's making."""
-    return frozenset({"/static", "/docs-assets", *(route.path for route in routes_of(settings))})
+    return frozenset(route.path for route in routes if isinstance(route, (APIRoute, Mount)))
 
 
 def _documented(route: BaseRoute) -> BaseRoute:

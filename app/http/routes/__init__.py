@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Mount
 
 from app.http.routes import chat, complete, completions, models, operations, pages, text
 from app.settings import Settings
 
 
-def routes_of(settings: Settings) -> list[APIRoute]:
+def routes_of(settings: Settings) -> list[BaseRoute]:
     """The routes that the settings ask for."""
     routers = [
         complete.router,
@@ -21,4 +22,8 @@ def routes_of(settings: Settings) -> list[APIRoute]:
         *([pages.playground_router] if settings.playground else []),
         *([pages.docs_router] if settings.docs else []),
     ]
-    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return [
+        *(route for router in routers for route in router.routes if isinstance(route, APIRoute)),
+        Mount("/static", pages.static_files()),
+        Mount("/docs-assets", pages.docs_assets()),
+    ]

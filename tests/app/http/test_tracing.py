@@ -27,10 +27,12 @@ from app.http.api import build_api
 from app.completion.limits import Limits
 from app.metrics import Metrics
 from app.http.middleware import Observer
+from app.http.routes import routes_of
 from app.settings import Settings
 app = build_api(
     Settings(),
     Limits.of(Settings(), sequence_length=256, vocabulary_size=257),
+    routes=routes_of(Settings()),
     middleware=[Middleware(Observer, metrics=Metrics(), paths=frozenset())],
 )
 

@@ -6,6 +6,7 @@ import json
 
 from app.completion.limits import Limits
 from app.http.api import build_api
+from app.http.routes import routes_of
 from app.settings import Settings
 
 SEQUENCE_LENGTH, VOCABULARY_SIZE = 512, 49_152
@@ -16,7 +17,8 @@ def openapi_text() -> str:
     """The document, as docs/openapi.json holds it."""
     settings = Settings.model_construct()
     limits = Limits.of(settings, sequence_length=SEQUENCE_LENGTH, vocabulary_size=VOCABULARY_SIZE)
-    return json.dumps(build_api(settings, limits).openapi(), indent=1, ensure_ascii=False) + "\n"
+    app = build_api(settings, limits, routes=routes_of(settings))
+    return json.dumps(app.openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
