@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling
-from app.engine.worker import open_scheduler
+from app.engine.worker.process import open_scheduler
 from app.model.manifest import read_manifest
 from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model

@@ -25,7 +25,7 @@ from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.messages import Generation, Sampling
 from app.engine.sampler import Sampler
-from app.engine.worker import open_runner
+from app.engine.worker.process import open_runner
 from app.model.manifest import read_manifest
 from app.model.shape import model_shape
 from bench.machine import describe

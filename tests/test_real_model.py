@@ -12,9 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
-from app.engine.offline import complete_greedily
 from app.engine.runtimes.litert import open_litert
 from app.engine.runtimes.weight_cache import PackedWeights
+from app.engine.worker.offline import complete_greedily
 from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.shape import model_shape
 from app.model.tables import list_operators

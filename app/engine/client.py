@@ -164,7 +164,7 @@ class EngineClient:
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "app.engine", str(theirs.fileno())),
+                *(sys.executable, "-m", "app.engine.worker", str(theirs.fileno())),
                 pass_fds=inherited,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.engine.offline import complete_greedily
+from app.engine.worker.offline import complete_greedily
 from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import open_text_model
 from models.checkpoint.architecture import Checkpoint

@@ -13,7 +13,7 @@ from app.engine.config import EngineConfig
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
 from app.engine.runtimes.interface import Runner
-from app.engine.worker import open_runner
+from app.engine.worker.process import open_runner
 from app.model.manifest import Manifest
 from app.model.shape import ModelShape, model_shape
 from app.resources import usable_cores

@@ -25,7 +25,7 @@ import json, pathlib, re
 found = {}
 for status in pathlib.Path("/proc").glob("[0-9]*/status"):
     command = status.with_name("cmdline").read_text().split("\\0")
-    if "app" in command or "app.engine" in command:
+    if "app" in command or "app.engine.worker" in command:
         sizes = re.findall(r"Rss(\\w+):\\s+(\\d+) kB", status.read_text())
         found[command[2]] = {kind: int(size) / 1000 for kind, size in sizes}
 print(json.dumps(found))
@@ -129,7 +129,7 @@ def test_private_memory_under_load_is_at_most_350_megabytes(container: Container
     print(f"{completed} completions of 64 tokens in 15 s, 12 at a time; most private memory seen, MB:")
     for process, kinds in most.items():
         print(f"{process:12} {kinds}")
-    assert set(most) == {"app", "app.engine"}
+    assert set(most) == {"app", "app.engine.worker"}
     assert completed >= 12
     assert sum(kinds["Anon"] for kinds in most.values()) <= 350
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from app.engine.offline import complete_greedily
+from app.engine.worker.offline import complete_greedily
 from app.model.tokenizer import open_text_model
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import TEXTS

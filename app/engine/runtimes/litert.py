@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ import numpy as np
 from app.engine.kv.arrays import Floats, Ints, aligned, float_zeros
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry
-from app.engine.runtimes.host_buffer import Array, host_buffers
+from app.engine.runtimes.compiled import open_compiled
+from app.engine.runtimes.host_buffer import Array
 from app.engine.runtimes.interface import Drafted, decode_mask, extend_inputs, prefill_inputs
-from app.engine.runtimes.stderr import quiet, silence
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.model.shape import ModelShape
 
@@ -134,21 +131,5 @@ class LiteRtRunner:
 
 def open_litert(path: Path, weights: PackedWeights, shape: ModelShape, threads: int) -> LiteRtRunner:
     """Load the model; its packed weights come from a file, or go to one."""
-    with ThreadPoolExecutor(1) as beside:
-        finding = beside.submit(weights.find)
-        from ai_edge_litert.compiled_model import CompiledModel
-        from ai_edge_litert.options import CpuOptions, Options
-
-        found = finding.result()
-
-    def load(packed: Path) -> Any:
-        cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=str(packed))
-        return CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
-
-    # What has packed them is dropped: it keeps 27 MB that reading does not take.
-    with quiet(), nullcontext(found) if found else weights.make(load) as packed:
-        model = load(packed)
-        wrap = host_buffers()
-        wrap(float_zeros(1))  # the first buffer makes one more environment, which has as much to say
-    atexit.register(silence)
+    model, wrap = open_compiled(path, weights, threads)
     return LiteRtRunner(model, wrap, shape)

@@ -7,11 +7,8 @@ with it stays.
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +16,8 @@ import numpy as np
 from app.engine.config import EngineConfig
 from app.engine.kv.arrays import Floats, aligned, float_zeros
 from app.engine.messages import Generation
-from app.engine.runtimes.host_buffer import Array, host_buffers
-from app.engine.runtimes.stderr import quiet, silence
+from app.engine.runtimes.compiled import open_compiled
+from app.engine.runtimes.host_buffer import Array
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
 from app.engine.single.extract import inner_file
@@ -139,30 +136,15 @@ def plan(widths: Sequence[int], start: int, end: int, length: int) -> list[tuple
     return calls
 
 
-def open_bound(config: EngineConfig, decoder: StaticDecoder) -> BoundDecoder:
-    """Load the model; its packed weights come from, or go to, a file in the cache folder."""
-    from ai_edge_litert.compiled_model import CompiledModel
-    from ai_edge_litert.options import CpuOptions, Options
-
-    path, folder, digest = config.model, config.cache_folder, config.digest
-    model_file = inner_file(folder, path, digest, decoder.begin, decoder.end)
-
-    def load(packed: Path) -> Any:
-        cpu = CpuOptions(num_threads=config.threads, xnnpack_weight_cache_path=str(packed))
-        return CompiledModel.from_file(str(model_file), options=Options(cpu_options=cpu))
-
-    weights = PackedWeights(folder, path, digest)
-    found = weights.find()
-    # What has packed them is dropped: it keeps memory that reading does not take.
-    with quiet(), nullcontext(found) if found else weights.make(load) as packed:
-        model = load(packed)
-        wrap = host_buffers()
-        wrap(float_zeros(1))  # the first buffer makes one more environment, which has as much to say
-    atexit.register(silence)
-    return BoundDecoder(model, wrap, config.shape, decoder, config.prefill_chunk)
-
-
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
     """Length of the common prefix."""
     pairs = zip(a, b, strict=False)
     return next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
+
+
+def open_bound(config: EngineConfig, decoder: StaticDecoder) -> BoundDecoder:
+    """Load the model; its packed weights come from, or go to, a file in the cache folder."""
+    folder, path, digest = config.cache_folder, config.model, config.digest
+    model_file = inner_file(folder, path, digest, decoder.begin, decoder.end)
+    model, wrap = open_compiled(model_file, PackedWeights(folder, path, digest), config.threads)
+    return BoundDecoder(model, wrap, config.shape, decoder, config.prefill_chunk)

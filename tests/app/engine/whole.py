@@ -10,7 +10,7 @@ from app.engine.kv.arrays import Floats
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.runtimes.interface import Runner
-from app.engine.worker import open_runner
+from app.engine.worker.process import open_runner
 from tests.tiny import TinyModel
 
 LENGTH = 150

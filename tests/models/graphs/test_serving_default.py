@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
-from app.engine.offline import complete_greedily
+from app.engine.worker.offline import complete_greedily
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
 from models.checkpoint.architecture import Checkpoint

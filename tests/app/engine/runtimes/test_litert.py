@@ -16,7 +16,7 @@ from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.runtimes.interface import Runner
 from app.engine.runtimes.litert import open_litert
 from app.engine.runtimes.weight_cache import PackedWeights, machine_key
-from app.engine.worker import open_runner
+from app.engine.worker.process import open_runner
 from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from app.engine import worker as process
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
 from app.engine.messages import (
@@ -36,7 +35,8 @@ from app.engine.runtimes.tflite_runtime import TfLiteRunner
 from app.engine.single.scheduler import SingleScheduler
 from app.engine.single.static_decoder import BoundDecoder
 from app.engine.single.text_to_text import WholeTextWriter
-from app.engine.worker import open_runner, open_scheduler, serve
+from app.engine.worker import process
+from app.engine.worker.process import open_runner, open_scheduler, serve
 from app.main import engine_config
 from app.model.foreign.kinds import LiteRtLm
 from app.model.loader import open_model
@@ -201,7 +201,7 @@ def test_the_runtime_says_nothing_on_standard_error_from_start_to_end(tiny_model
     ours, theirs = socket.socketpair()
     with ours, theirs:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "app.engine", str(theirs.fileno())],
+            [sys.executable, "-m", "app.engine.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stderr=subprocess.PIPE,
             text=True,
@@ -221,7 +221,7 @@ def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
     ours, theirs = socket.socketpair()
     with ours, theirs:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "app.engine", str(theirs.fileno())],
+            [sys.executable, "-m", "app.engine.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stderr=subprocess.PIPE,
             text=True,

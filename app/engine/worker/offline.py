@@ -8,7 +8,7 @@ from pathlib import Path
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
 from app.engine.runtimes.stderr import quiet
-from app.engine.worker import open_scheduler
+from app.engine.worker.process import open_scheduler
 from app.errors import EngineFailedError
 from app.model.manifest import Manifest
 from app.model.shape import model_shape

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine.offline import complete_greedily
+from app.engine.worker.offline import complete_greedily
 from app.errors import EngineFailedError
 from app.model.shape import ModelShape, model_shape
 from models.checkpoint.numpy_decoder import Reference
