@@ -27,7 +27,8 @@ from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver, KeyCheck, Observer
 from app.http.routes import routes_of
 from app.metrics import Metrics
-from app.model.loader import ServedModel, open_model
+from app.model.foreign.loader import open_model
+from app.model.loader import ServedModel
 from app.model.manifest import Manifest
 from app.model.runtime import resolve_runtime
 from app.model.shape import model_shape

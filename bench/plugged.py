@@ -9,7 +9,7 @@ from pathlib import Path
 from app.engine.config import EngineConfig
 from app.engine.messages import Generation, Tokens
 from app.engine.worker.process import open_scheduler
-from app.model.loader import open_model
+from app.model.foreign.loader import open_model
 from app.model.shape import model_shape
 from app.settings import Settings
 from bench.work import STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.model.file import descriptor_path
-from app.model.foreign.kinds import Foreign
+from app.model.kinds import Foreign
 from app.model.runtime import RuntimeName
 from app.model.shape import ModelShape
 

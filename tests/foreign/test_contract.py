@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.model.loader import UNSUPPORTED
+from app.model.foreign.loader import UNSUPPORTED
 from tests import test_kinds
 from tests.test_kinds import Kind, Served, serving
 

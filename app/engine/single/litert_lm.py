@@ -12,7 +12,7 @@ from app.engine.config import EngineConfig
 from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work, Writing
 from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
-from app.model.foreign.kinds import LiteRtLm
+from app.model.kinds import LiteRtLm
 from app.model.shape import ModelShape
 
 EVERYTHING = 2**20

@@ -22,7 +22,7 @@ from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.sampler import Sampler
 from app.engine.single.extract import inner_file
 from app.engine.single.scheduler import Work, Writing
-from app.model.foreign.kinds import StaticDecoder
+from app.model.kinds import StaticDecoder
 from app.model.shape import MASKED, ModelShape
 
 FEW = 4

@@ -9,7 +9,7 @@ import numpy as np
 from app.engine.config import EngineConfig
 from app.engine.messages import Generation
 from app.engine.single.scheduler import Work, Writing
-from app.model.foreign.kinds import WholeText
+from app.model.kinds import WholeText
 from app.model.shape import ModelShape
 
 

@@ -32,7 +32,7 @@ from app.engine.runtimes.interface import Runner
 from app.engine.runtimes.stderr import quiet
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.single.scheduler import SingleScheduler, Writer
-from app.model.foreign.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.kinds import LiteRtLm, StaticDecoder, WholeText
 
 logger = logging.getLogger("app.engine")
 

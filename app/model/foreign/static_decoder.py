@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import ModelRefusedError
-from app.model.foreign.kinds import StaticDecoder
+from app.model.kinds import StaticDecoder
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables

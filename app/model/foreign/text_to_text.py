@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.errors import ModelRefusedError
-from app.model.foreign.kinds import WholeText
 from app.model.foreign.static_decoder import check_operators
+from app.model.kinds import WholeText
 from app.model.manifest import TensorSpec
 from app.model.tables import TEXT_OPERATORS, GraphTables
 

@@ -9,8 +9,8 @@ from app.errors import InvalidRequestError
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
+from app.model.foreign.loader import UNSUPPORTED
 from app.model.foreign.text_to_text import BAKED
-from app.model.loader import UNSUPPORTED
 from app.settings import Settings
 
 

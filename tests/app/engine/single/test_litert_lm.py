@@ -15,7 +15,7 @@ from app.engine.messages import Generation, Sampling
 from app.engine.single.litert_lm import EVERYTHING, LiteRtLmWriter, open_litert_lm
 from app.engine.single.scheduler import Work
 from app.model.foreign.json_tokenizer import read_tokenizer
-from app.model.foreign.kinds import LiteRtLm
+from app.model.kinds import LiteRtLm
 from app.model.shape import ModelShape
 from tests.plugged import tokenizer_json
 

@@ -12,8 +12,8 @@ from app.engine.config import EngineConfig
 from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work
 from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
-from app.model.foreign.kinds import StaticDecoder
 from app.model.foreign.static_decoder import read_decoder
+from app.model.kinds import StaticDecoder
 from app.model.tables import read_tables
 from models.checkpoint.numpy_decoder import Reference
 from tests.plugged import LENGTH, WIDTHS, toy_checkpoint, write_decoder

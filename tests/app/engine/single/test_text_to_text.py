@@ -8,7 +8,7 @@ from app.engine.config import EngineConfig
 from app.engine.messages import Generation
 from app.engine.single.scheduler import Work
 from app.engine.single.text_to_text import WholeTextWriter, open_whole
-from app.model.foreign.kinds import WholeText
+from app.model.kinds import WholeText
 from app.model.shape import ModelShape
 from tests.plugged import write_whole
 

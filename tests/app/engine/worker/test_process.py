@@ -38,8 +38,8 @@ from app.engine.single.text_to_text import WholeTextWriter
 from app.engine.worker import process
 from app.engine.worker.process import open_runner, open_scheduler, serve
 from app.main import engine_config
-from app.model.foreign.kinds import LiteRtLm
-from app.model.loader import open_model
+from app.model.foreign.loader import open_model
+from app.model.kinds import LiteRtLm
 from app.settings import Settings
 from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.fake_runner import FakeRunner

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.model.foreign.kinds import StaticDecoder
 from app.model.foreign.static_decoder import check_operators, is_decoder, read_decoder
+from app.model.kinds import StaticDecoder
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables, Operator, read_tables

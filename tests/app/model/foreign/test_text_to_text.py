@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.model.foreign.kinds import WholeText
 from app.model.foreign.text_to_text import Utf8, read_whole
+from app.model.kinds import WholeText
 from app.model.tables import Operator, read_tables
 from tests.plugged import write_whole
 

@@ -7,9 +7,10 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.foreign.json_tokenizer import JsonTokenizer
-from app.model.foreign.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.foreign.loader import UNSUPPORTED, open_model
 from app.model.foreign.text_to_text import BAKED, Utf8
-from app.model.loader import UNSUPPORTED, ServedModel, open_model
+from app.model.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.loader import ServedModel
 from app.model.tokenizer import TextModel
 from app.settings import Settings
 from tests.plugged import (
