@@ -9,7 +9,7 @@ COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-heade
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
 .PHONY: serve build verify foreign-model test test-browser test-contract test-keras test-foreign ray test-ray \
-	lint format soak chaos bench bench-quick profile lock clean
+	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
@@ -67,6 +67,12 @@ bench: $(VENV)/bin/llama-server $(MANIFEST)  ## our engine and llama.cpp on the 
 
 bench-quick: $(VENV)/bin/llama-server $(MANIFEST)  ## the same in at most two minutes
 	$(BIN)/python -m bench --rounds 1 --peer "llama.cpp Q8_0" --output bench/quick.json
+
+typing: $(VENV)/.dev $(MANIFEST)  ## a simulated writer types the project's texts: what is right, what is saved; an hour
+	$(BIN)/python -m bench.typing --typed 90 --picture docs/measurements/typing.svg
+
+typing-quick: $(VENV)/.dev $(MANIFEST)  ## the same with a ninth of the texts, in some minutes
+	$(BIN)/python -m bench.typing --texts 30 --output bench/typing/quick.json
 
 profile: $(VENV)/.bench $(MANIFEST)  ## where a decode step's time goes
 	$(BIN)/python -m bench.profile

@@ -26,6 +26,9 @@ RESULTS = Path("bench/typing/results.json")
 TYPED = 6
 """One text of so many is typed whole."""
 
+PRINTED = 20
+"""Refusals in full; all of them are in the file."""
+
 console = Console(width=140)
 
 
@@ -80,8 +83,8 @@ def main(
     console.print(table(rows(found)))
     for error, count in found.errors.items():
         console.print(f"{count} requests were answered {error}")
-    for one in found.refusals:
-        console.print(f"refused, {one.error}: …{one.prompt[-40:]!r}")
+    for one in found.refusals[:PRINTED]:
+        console.print(f"{one.error} after …{one.prompt[-40:]!r}", markup=False)
     if picture:
         english = [position for position in found.positions if position.text.english]
         curve = [threshold(english, value) for value in THRESHOLDS]

@@ -24,14 +24,12 @@ class Options:
         min_confidence: A suggestion ends before the first word that is less certain.
         alternatives: How many other first words are asked for.
         phrases: The writer's own words and phrases.
-        token_healing: Whether the last piece of the prompt may be written anew.
     """
 
     max_tokens: int = 8
     min_confidence: float | None = None
     alternatives: int | None = None
     phrases: tuple[str, ...] = ()
-    token_healing: bool | None = None
 
     @property
     def fields(self) -> dict[str, Any]:

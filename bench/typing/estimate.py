@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 Z = 1.959964
 """Of the normal distribution, two-sided, 95 %."""
@@ -59,16 +60,17 @@ def bootstrap(
     value = statistic(groups)
     if value is None:
         return None
-    rng = np.random.default_rng(SEED)
-    draws = (rng.integers(len(groups), size=len(groups)) for _ in range(RESAMPLES))
-    found = [statistic([groups[index] for index in draw]) for draw in draws]
-    low, high = np.quantile([one for one in found if one is not None], (0.025, 0.975))
-    return Estimate(value, float(low), float(high), count)
+    found = [statistic([groups[index] for index in draw]) for draw in _draws(len(groups))]
+    return _between(value, np.array([one for one in found if one is not None]), count)
 
 
-def ratio(pairs: Sequence[tuple[float, float]], count: int) -> Estimate | None:
-    """The sum of the first over the sum of the second, one pair for each text."""
-    return bootstrap(pairs, _ratio, count)
+def ratio(pairs: Sequence[tuple[int, int]]) -> Estimate | None:
+    """The sum of the first over the sum of the second, a pair for each text; these are the cases."""
+    hits, count = (sum(pair[side] for pair in pairs) for side in (0, 1))
+    if not count:
+        return None
+    above, below = np.array(pairs, np.float64)[_draws(len(pairs))].sum(axis=1).T
+    return _between(hits / count, above[below > 0] / below[below > 0], count)
 
 
 def quantile(values: Sequence[float], at: float) -> Estimate | None:
@@ -81,6 +83,10 @@ def quantile(values: Sequence[float], at: float) -> Estimate | None:
     return Estimate(float(np.quantile(ordered, at)), ordered[low], ordered[high], count)
 
 
-def _ratio(pairs: Sequence[tuple[float, float]]) -> float | None:
-    below = sum(second for _, second in pairs)
-    return sum(first for first, _ in pairs) / below if below else None
+def _draws(size: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(SEED).integers(size, size=(RESAMPLES, size))
+
+
+def _between(value: float, drawn: npt.NDArray[np.float64], count: int) -> Estimate:
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Estimate(value, float(low), float(high), count)

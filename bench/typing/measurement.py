@@ -22,8 +22,8 @@ class Plan:
     """What is to be measured.
 
     Attributes:
-        texts: All texts.
-        typed: How many of them are typed whole, with suggestions.
+        texts: All texts; those of kind `NAMES` are measured apart.
+        typed: How many of the others are typed whole, with suggestions.
         each: Carets of each place in a text.
         seed: Of these carets.
         min_confidence: Values that the service is given, one after the other, while the same texts are typed.
@@ -36,6 +36,20 @@ class Plan:
     seed: int = 7
     min_confidence: tuple[float, ...] = ()
     phrases: tuple[str, ...] = ()
+
+    @property
+    def ordinary(self) -> list[Text]:
+        """Texts as most people write them."""
+        return [text for text in self.texts if text.kind != NAMES]
+
+    @property
+    def named(self) -> list[Text]:
+        """Texts full of names and terms."""
+        return [text for text in self.texts if text.kind == NAMES]
+
+    def drawn(self, text: Text) -> list[Caret]:
+        """Carets of a text."""
+        return draw(text.body, self.each, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,9 @@ class Named:
         typed: The texts, typed whole.
     """
 
-    inside: tuple[Position, ...]
-    outside: tuple[Position, ...]
-    typed: tuple[Typed, ...]
+    inside: tuple[Position, ...] = ()
+    outside: tuple[Position, ...] = ()
+    typed: tuple[Typed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +96,8 @@ class Measurement:
     among: tuple[Position, ...] = ()
     typed: tuple[Typed, ...] = ()
     certain: Mapping[float, tuple[Typed, ...]] = field(default_factory=dict)
-    named: Named | None = None
-    phrased: Named | None = None
+    named: Named = Named()
+    phrased: Named = Named()
     milliseconds: tuple[float, ...] = ()
     keystrokes: int = 0
     refusals: tuple[Refusal, ...] = ()
@@ -101,16 +115,13 @@ def measure(client: Client, plan: Plan, track: Track) -> Iterator[Measurement]:
 
 
 def _parts(client: Client, plan: Plan, track: Track) -> Iterator[Measurement]:
-    def drawn(text: Text) -> list[Caret]:
-        return draw(text.body, plan.each, plan.seed)
-
-    found = Measurement(positions=_ask(client, track(plan.texts, "carets"), drawn, PLAIN))
+    found = Measurement(positions=_ask(client, track(plan.ordinary, "carets"), plan.drawn, PLAIN))
     yield found
     if client.supports(ALTERNATIVES):
-        texts = track(plan.texts, "carets, alternatives")
-        found = replace(found, among=_ask(client, texts, drawn, ALTERNATIVES))
+        texts = track(plan.ordinary, "carets, alternatives")
+        found = replace(found, among=_ask(client, texts, plan.drawn, ALTERNATIVES))
         yield found
-    typed = spread(plan.texts, plan.typed)
+    typed = spread(plan.ordinary, plan.typed)
     found = replace(found, typed=_type(client, track(typed, "typed"), PLAIN))
     found = replace(found, milliseconds=tuple(client.milliseconds()))
     yield found
@@ -119,9 +130,9 @@ def _parts(client: Client, plan: Plan, track: Track) -> Iterator[Measurement]:
             texts = track(typed, f"typed, min_confidence {value}")
             found = replace(found, certain={**found.certain, value: _type(client, texts, options)})
             yield found
-    phrased = Options(phrases=plan.phrases)
-    if plan.phrases and client.supports(phrased):
-        found = replace(found, named=_named(client, plan, track, PLAIN))
+    found = replace(found, named=_named(client, plan, track, PLAIN))
+    yield found
+    if client.supports(phrased := Options(phrases=plan.phrases)):
         found = replace(found, phrased=_named(client, plan, track, phrased))
         yield found
     refused: list[Refusal] = []
@@ -132,19 +143,17 @@ def _parts(client: Client, plan: Plan, track: Track) -> Iterator[Measurement]:
 
 
 def _named(client: Client, plan: Plan, track: Track, options: Options) -> Named:
-    texts = [text for text in plan.texts if text.kind == NAMES]
-
     def inside(text: Text) -> list[Caret]:
         return in_phrases(text.body, plan.phrases)
 
     def outside(text: Text) -> list[Caret]:
-        return [caret for caret in draw(text.body, plan.each, plan.seed) if caret not in inside(text)]
+        return [caret for caret in plan.drawn(text) if caret not in inside(text)]
 
     name = "names and terms, phrases" if options.phrases else "names and terms"
     return Named(
-        _ask(client, track(texts, name), inside, options),
-        _ask(client, texts, outside, options),
-        _type(client, track(texts, f"typed, {name}"), options),
+        _ask(client, track(plan.named, name), inside, options),
+        _ask(client, plan.named, outside, options),
+        _type(client, track(plan.named, f"typed, {name}"), options),
     )
 
 

@@ -144,8 +144,6 @@ def _certain(value: float, positions: Sequence[Position], typed: Sequence[Typed]
 
 def _phrases(found: Measurement) -> Iterator[Row]:
     for name, named in (("without phrases", found.named), ("with phrases", found.phrased)):
-        if named is None:
-            continue
         yield Row(f"names and terms, in a word, {name}", "%", _right(named.inside, IN_A_WORD))
         yield Row(f"names and terms, after a space, {name}", "%", _right(named.inside, ("space",)))
         yield Row(f"other words of these texts, in a word, {name}", "%", _right(named.outside, IN_A_WORD))
@@ -163,9 +161,7 @@ def _saved_by_word(sessions: Sequence[Session]) -> Estimate | None:
 
 
 def _ratio(sessions: Sequence[Session], pair: Callable[[Session], tuple[int, int]]) -> Estimate | None:
-    """Over all sessions; the cases are what is divided by."""
-    pairs = [pair(session) for session in sessions]
-    return ratio(pairs, sum(below for _, below in pairs))
+    return ratio([pair(session) for session in sessions])
 
 
 def _cells(row: Row) -> tuple[str, str, str]:
