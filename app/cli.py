@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -18,13 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from app.__main__ import main as serve_process
+from app.completion.defaults import job_with_defaults, plain_job, sampling_with_defaults
 from app.completion.job import Outcome, Piece
-from app.completion.pipeline import together
+from app.completion.limits import LARGEST_SEED, MOST_STOPS
+from app.completion.prompt import PlainPrompt
 from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.word_list import MalformedListError
-from app.http.routes.complete import job_of
-from app.http.schemas.complete import CompleteRequest
 from app.main import create_app
 from app.settings import PREFIX, Settings, setting_faults
 
@@ -66,26 +67,34 @@ def complete(
     text: Annotated[str, typer.Argument(help="Text to continue.")],
     max_tokens: MaxTokens = None,
     temperature: Temperature = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same text.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=-LARGEST_SEED, max=LARGEST_SEED, help="Same seed, same text.")
+    ] = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text; may be repeated.")] = None,
     model: Model = None,
 ) -> None:
     """Continue a text with the local model file, as it is written. No server is needed."""
     _override(model=model)
-    try:
-        request = CompleteRequest(
-            prompt=text, max_tokens=max_tokens, temperature=temperature, seed=seed, stop=stop, echo=True
-        )
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise typer.BadParameter(f"{fault['loc'][0]}: {fault['msg']}") from None
+    stops = stop or []
+    if not text:
+        raise typer.BadParameter("prompt: String should have at least 1 character")
+    if "" in stops or len(stops) > MOST_STOPS:
+        raise typer.BadParameter(f"stop: at most {MOST_STOPS} texts of at least 1 character")
 
     async def write(service: Service) -> None:
-        async def deliver(piece: Piece) -> None:
-            print(piece.text, end="", flush=True)
-
-        service.limits.check(request)
-        await service.completer.run(job_of(request, service), deliver)
+        job = plain_job(
+            service.settings,
+            service.limits,
+            text,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            stop=stops,
+        )
+        async with aclosing(service.run([job])) as events:
+            async for event in events:
+                if isinstance(event, Piece):
+                    print(event.text, end="", flush=True)
         print()
 
     _with_engine(write)
@@ -110,16 +119,17 @@ def bench(
     _override(model=model)
 
     async def measure(service: Service) -> None:
+        prompt = PlainPrompt(BENCH_PROMPT)
         table = Table("streams", "first token, ms", "tokens/s", "tokens/s of each")
         for streams in (1, 4, 8):
             first, rate = [], []
             for seed in range(rounds):
-                request = CompleteRequest(
-                    prompt=BENCH_PROMPT, max_tokens=max_tokens, seed=seed, profanity=None
+                sampling = sampling_with_defaults(service.settings, seed=seed)
+                job = job_with_defaults(
+                    service.settings, service.limits, prompt, sampling, max_tokens=max_tokens
                 )
-                job = job_of(request, service)
                 began = time.perf_counter()
-                outcomes = await together([service.completer.run(job) for _ in range(streams)])
+                outcomes = await service.complete([job] * streams)
                 seconds = time.perf_counter() - began
                 first.append(median(outcome.timings.first_token_ms for outcome in outcomes))
                 rate.append(_tokens(outcomes) / seconds)

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
 from app.completion.limits import Limits
-from app.completion.pipeline import Completer
+from app.completion.pipeline import Pipeline
 from app.completion.service import Service
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.client import EngineClient
@@ -75,7 +75,7 @@ def create_app(
         refused=model.refused,
     )
     first = guard()
-    completer = Completer(
+    pipeline = Pipeline(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
@@ -95,7 +95,7 @@ def create_app(
         tokenization=tokenization,
         read_guard=guard,
         bias=bias,
-        completer=completer,
+        pipeline=pipeline,
         admission=Admission(settings.capacity),
         metrics=metrics,
         chat_template=_chat_template(manifest),

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.completion.job import Outcome
 from app.engine.messages import Stats
 from app.model.manifest import Manifest
 from app.resources import resident_bytes
@@ -139,18 +138,6 @@ class Metrics:
         self.accepted_tokens.inc(max(0, stats.accepted_tokens - last.accepted_tokens))
         if steps := stats.decode_steps - last.decode_steps:
             self.batch_size.observe((stats.decode_rows - last.decode_rows) / steps)
-
-    def observe_outcome(self, outcome: Outcome) -> None:
-        """Count a completed job."""
-        self.prompt_tokens.inc(outcome.usage.prompt)
-        self.prompt_length.observe(outcome.usage.prompt)
-        self.completion_length.observe(outcome.usage.completion)
-        for choice in outcome.choices:
-            self.finished.labels(choice.finish_reason).inc()
-        timings = outcome.timings
-        self.queue_seconds.observe(timings.queue_ms / 1000)
-        self.prefill_seconds.observe(timings.prefill_ms / 1000)
-        self.decode_seconds.observe(timings.decode_ms / 1000)
 
     def render(self) -> bytes:
         """All series in Prometheus' text format, over all worker processes where there are several."""

@@ -2,78 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Literal
 
 from app.completion.context_window import Window
+from app.completion.prompt import Prompt
+from app.completion.timings import Timings
 from app.engine.messages import Sampling
-from app.model.tokenizer import Tokenizer
-
-T = TypeVar("T")
 
 Policy = Literal["off", "mask", "reject"]
 POLICIES: tuple[Policy, ...] = ("off", "mask", "reject")
 
 FinishReason = Literal["stop", "length", "content_filter", "timeout"]
-
-
-class Prompt(Protocol):
-    """What is to be continued.
-
-    Attributes:
-        text: What an answer with `echo` repeats.
-        before: What stands right before the completion; the guard reads across that seam.
-        characters: Its length.
-    """
-
-    @property
-    def text(self) -> str:
-        """See above."""
-        ...
-
-    @property
-    def before(self) -> str:
-        """See above."""
-        ...
-
-    @property
-    def characters(self) -> int:
-        """See above."""
-        ...
-
-    def filtered(self, guard: Callable[[str], str]) -> Self:
-        """The prompt with each of its texts replaced by what the guard makes of it."""
-        ...
-
-    def tokens(self, tokenizer: Tokenizer) -> list[int]:
-        """Token ids of the prompt."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlainPrompt:
-    """A prompt that is one text."""
-
-    text: str
-
-    @property
-    def before(self) -> str:
-        """The text itself."""
-        return self.text
-
-    @property
-    def characters(self) -> int:
-        """Of the text."""
-        return len(self.text)
-
-    def filtered(self, guard: Callable[[str], str]) -> PlainPrompt:
-        """The prompt as the guard lets it pass."""
-        return PlainPrompt(guard(self.text))
-
-    def tokens(self, tokenizer: Tokenizer) -> list[int]:
-        """Token ids of the text."""
-        return tokenizer.tokenize(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +90,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds, of several choices the slowest; a choice without a token counts as one at its end."""
-
-    queue_ms: float
-    prefill_ms: float
-    decode_ms: float
-    first_token_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a job; `attempts` is how many samples the choice took that needed most."""
 
@@ -172,11 +102,10 @@ class Outcome:
     timings: Timings
 
 
+Event = Piece | Outcome
+"""What a request yields while it runs: pieces as they become ready, then one outcome for each job."""
+
+
 def stricter(floor: Policy, asked: Policy | None) -> Policy:
     """The server's policy, or the request's where that is stricter."""
     return max(floor, asked or "off", key=POLICIES.index)
-
-
-def given(value: T | None, default: T) -> T:
-    """What the request says, or the default where it says nothing."""
-    return default if value is None else value

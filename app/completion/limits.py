@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Self
-
-from pydantic import BaseModel
 
 from app.errors import InvalidRequestError
 from app.settings import Settings
 
-NEUTRAL: dict[str, Any] = {
-    "n": 1,
-    "logprobs": False,
-    "min_p": 0.0,
-    "repetition_penalty": 1.0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-    "logit_bias": {},
-    "truncation": "left",
-}
-"""Values that ask for nothing, also of a file that refuses the field."""
+LARGEST_SEED = 2**53 - 1
+"""Every JSON client keeps integers up to this exactly."""
+
+MOST_STOPS = 4
+"""Stop strings of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,68 +61,30 @@ class Limits:
             refused=refused,
         )
 
-    def check(self, body: BaseModel) -> None:
-        """Compare every field that names a limit with it, and refuse what the model file cannot honour.
+    def check_supported(self, field: str) -> None:
+        """Refuse a field that the model file cannot honour.
 
         Raises:
-            InvalidRequestError: A field is over its limit, or asks for what the file has decided itself.
+            InvalidRequestError: It is one.
         """
-        for name in body.model_fields_set.intersection(self.refused):
-            if not _neutral(name, getattr(body, name)):
-                raise InvalidRequestError(name, "this model file does not support it; GET /model says what")
-        for name, mark in _marked(type(body)):
-            value = getattr(body, name)
-            if value is not None:
-                mark.check(name, value, getattr(self, mark.limit))
+        if field in self.refused:
+            raise InvalidRequestError(field, "this model file does not support it; GET /model says what")
 
-    def describe(self, schema: dict[str, Any], model: type[BaseModel]) -> None:
-        """Write the limits into a model's JSON schema, so that the document promises what is kept."""
-        for name, mark in _marked(model):
-            mark.describe(schema["properties"][name], getattr(self, mark.limit))
-
-
-@dataclass(frozen=True, slots=True)
-class AtMost:
-    """Marks a field: its number, its length, or each of its items' is at most the named limit."""
-
-    limit: str
-
-    def check(self, name: str, value: Any, limit: int) -> None:
-        """Compare a value, or each of its items, with the limit.
+    def check(self, field: str, value: Any, limit: str) -> None:
+        """Compare a number, the length of a text, or each item of a list with the limit of that name.
 
         Raises:
             InvalidRequestError: It is over the limit.
         """
-        if isinstance(value, list):
-            for item in value:
-                self.check(name, item, limit)
-        elif isinstance(value, str):
-            if len(value) > limit:
-                raise InvalidRequestError(name, f"at most {limit} characters are accepted")
-        elif value > limit:
-            raise InvalidRequestError(name, f"at most {limit} is accepted")
-
-    def describe(self, schema: dict[str, Any], limit: int) -> None:
-        """Add the limit to every string and number of a field's JSON schema."""
-        for branch in schema.get("anyOf", [schema]):
-            if branch.get("type") == "array":
-                self.describe(branch["items"], limit)
-            elif branch.get("type") == "string":
-                branch["maxLength"] = limit
-            elif branch.get("type") in ("integer", "number"):
-                branch["maximum"] = limit
+        _check(field, value, getattr(self, limit))
 
 
-def _neutral(name: str, value: Any) -> bool:
-    neutral = NEUTRAL.get(name)
-    return value is None or (type(value) is type(neutral) and value == neutral)
-
-
-@cache
-def _marked(model: type[BaseModel]) -> list[tuple[str, AtMost]]:
-    return [
-        (name, mark)
-        for name, field in model.model_fields.items()
-        for mark in field.metadata
-        if isinstance(mark, AtMost)
-    ]
+def _check(field: str, value: Any, most: int) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _check(field, item, most)
+    elif isinstance(value, str):
+        if len(value) > most:
+            raise InvalidRequestError(field, f"at most {most} characters are accepted")
+    elif value > most:
+        raise InvalidRequestError(field, f"at most {most} is accepted")

@@ -1,44 +1,20 @@
-"""One choice while it is written: token ids in, text that may be shown out."""
+"""One choice while it is written: tokens in, text that may be shown out."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-from app.completion.job import Choice, FinishReason, Piece, TokenLogprob
-from app.completion.output_guard import Screen
+from app.completion.detokenizer import Detokenizer
+from app.completion.job import Choice, FinishReason, Piece
+from app.completion.logprobs import ShownLogprobs
+from app.completion.output_guard import OutputGuard
 from app.completion.stop_strings import StopScanner
-from app.engine.messages import Logprob, Prefilled, Tokens
+from app.completion.timings import TokenTimes
+from app.engine.messages import Tokens
 
 
-class Decoder(Protocol):
-    """Token ids to text, piece by piece, never half a character."""
-
-    def push(self, ids: Sequence[int]) -> str:
-        """The characters that these ids complete."""
-        ...
-
-    def finish(self) -> str:
-        """What an unfinished character becomes."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    """A token and the characters it stands for, as offsets into the text before the guard."""
-
-    start: int
-    end: int
-    logprob: Logprob
-
-
-class Draft:
+class ChoiceOutput:
     """Detokenizes, ends at a stop string, passes through the guard: in this order.
 
-    At least `gather` tokens are read at once: many cost the tokenizer no more than one.
-    `spell` gives the text of an alternative token after a text, or nothing where it must not be shown.
+    At least `stream_interval` tokens are detokenized at once: many cost the tokenizer no more than one.
 
     Attributes:
         index: Of the choice.
@@ -46,60 +22,51 @@ class Draft:
         reason: Why it ended; None while it is written.
         tokens: Token ids received.
         text: Everything shown so far.
-        first_token, last_token: When they came, in `time.perf_counter` seconds; set by the engine's reader.
-        prefilled: What the engine says of the prompt; set by its reader.
+        times: Set by the engine's reader.
     """
 
     def __init__(
         self,
         index: int,
         attempt: int,
-        decoder: Decoder,
+        detokenizer: Detokenizer,
         stop: StopScanner,
-        screen: Screen | None,
+        guard: OutputGuard | None,
+        logprobs: ShownLogprobs | None,
         *,
-        gather: int,
-        spell: Callable[[int, str], str] | None,
+        stream_interval: int,
     ) -> None:
         self.index = index
         self.attempt = attempt
         self.reason: FinishReason | None = None
         self.tokens = 0
         self.text = ""
-        self.prefilled: Prefilled | None = None
-        self.first_token: float | None = None
-        self.last_token = 0.0
-        self._decoder = decoder
+        self.times = TokenTimes()
+        self._detokenizer = detokenizer
         self._stop = stop
-        self._screen = screen
-        self._gather = gather
-        self._unread: list[int] = []
-        self._spell = spell
-        self._decoded = ""
-        self._spoken: deque[_Spoken] = deque()
-        self._logprobs: list[TokenLogprob] = []
+        self._guard = guard
+        self._logprobs = logprobs
+        self._stream_interval = stream_interval
+        self._pending: list[int] = []
 
     @property
     def flagged(self) -> bool:
         """Whether the guard has found something in it."""
-        return self._screen is not None and self._screen.tripped
+        return self._guard is not None and self._guard.tripped
 
     def push(self, tokens: Tokens) -> Piece | None:
         """The piece that these tokens make certain; sets `reason` when they end the choice."""
         self.tokens += len(tokens.ids)
-        if self._spell is None:
-            self._unread += tokens.ids
-            return None if len(self._unread) < self._gather else self._show(self._read(), last=False)
-        piece = ""
-        for number, logprob in zip(tokens.ids, tokens.logprobs, strict=True):
-            start = len(self._decoded) + len(piece)
-            piece += self._decoder.push((number,))
-            self._spoken.append(_Spoken(start, len(self._decoded) + len(piece), logprob))
-        return self._show(piece, last=False)
+        if self._logprobs is not None:
+            return self._show(self._decode_each(tokens, self._logprobs))
+        self._pending += tokens.ids
+        if len(self._pending) < self._stream_interval:
+            return None
+        return self._show(self._decode_pending())
 
     def close(self, reason: FinishReason) -> Piece | None:
         """The last piece; `reason` stands unless the end of the text brings a reason of its own."""
-        piece = self._show(self._read() + self._decoder.finish(), last=True)
+        piece = self._show(self._decode_pending() + self._detokenizer.finish(), ended=True)
         self.reason = self.reason or reason
         return piece
 
@@ -107,47 +74,47 @@ class Draft:
         """The choice once it has ended, with the text that an echo puts before; nothing of a rejected one."""
         assert self.reason is not None
         rejected = self.reason == "content_filter"
-        logprobs = None if self._spell is None else () if rejected else tuple(self._logprobs)
+        logprobs = None if self._logprobs is None else () if rejected else tuple(self._logprobs.reported)
         return Choice(self.index, "" if rejected else before + self.text, self.reason, logprobs)
 
-    def _read(self) -> str:
-        unread, self._unread = self._unread, []
-        return self._decoder.push(unread) if unread else ""
+    def _decode_pending(self) -> str:
+        pending, self._pending = self._pending, []
+        return self._detokenizer.push(pending) if pending else ""
 
-    def _show(self, piece: str, *, last: bool) -> Piece | None:
-        if self._spell is not None:
-            self._decoded += piece
-        text = self._stop.push(piece)
-        if last:
-            text += self._stop.finish()
-        if self._stop.found:
-            self.reason, last = "stop", True
-        if self._screen is not None:
-            text = self._screen.push(text)
-            if last:
-                text += self._screen.finish()
-            if self._screen.stopped:
-                self.reason = "content_filter"
+    def _decode_each(self, tokens: Tokens, logprobs: ShownLogprobs) -> str:
+        """Detokenize one by one, so that each token's own characters are known."""
+        text = ""
+        for number, logprob in zip(tokens.ids, tokens.logprobs, strict=True):
+            characters = self._detokenizer.push((number,))
+            logprobs.add(characters, logprob)
+            text += characters
+        return text
+
+    def _show(self, text: str, *, ended: bool = False) -> Piece | None:
+        """Pass decoded text on as far as stop strings and guard allow; None where nothing comes out."""
+        text = self._until_stop(text, ended)
+        ended = ended or self._stop.found
+        text = self._guarded(text, ended)
         self.text += text
-        logprobs = None if self._spell is None else self._speak(last)
+        logprobs = None if self._logprobs is None else self._logprobs.report(self.text, ended=ended)
         return Piece(self.index, text, logprobs) if text or logprobs else None
 
-    def _speak(self, last: bool) -> tuple[TokenLogprob, ...]:
-        """Logprobs of the tokens whose characters have all been shown, or cut off at the end."""
-        shown = len(self.text)
-        ready = []
-        while self._spoken and (self._spoken[0].end <= shown or (last and self._spoken[0].start < shown)):
-            token = self._spoken.popleft()
-            text = self.text[token.start : token.end]
-            untouched = self._decoded.startswith(text, token.start)
-            top = self._alternatives(token) if untouched else ()
-            ready.append(TokenLogprob(text, token.start, token.logprob.chosen, top))
-        self._logprobs += ready
-        return tuple(ready)
+    def _until_stop(self, text: str, ended: bool) -> str:
+        """The text before a stop string; what may still become one is held back."""
+        text = self._stop.push(text)
+        if ended:
+            text += self._stop.finish()
+        if self._stop.found:
+            self.reason = "stop"
+        return text
 
-    def _alternatives(self, token: _Spoken) -> tuple[tuple[str, float], ...]:
-        """The alternatives that the guard lets pass at this place."""
-        assert self._spell is not None
-        before = self.text[: token.start]
-        spelled = ((self._spell(number, before), value) for number, value in token.logprob.top)
-        return tuple((text, value) for text, value in spelled if text)
+    def _guarded(self, text: str, ended: bool) -> str:
+        """What the guard lets pass; what it cannot judge yet is held back."""
+        if self._guard is None:
+            return text
+        text = self._guard.push(text)
+        if ended:
+            text += self._guard.finish()
+        if self._guard.stopped:
+            self.reason = "content_filter"
+        return text

@@ -1,4 +1,4 @@
-"""What of a text may be shown."""
+"""What the guard lets pass of a completion: as it is written, or at its end where nobody reads along."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from app.guard.stream import OutputPolicy
 from app.guard.verdict import Verdict
 
 STRIDE = 512
-"""Characters between two looks at a text that nobody reads yet: a look is at all of it."""
+"""Characters between two checks of a text that nobody reads yet: each check reads all of it."""
 
 
-class Screen(Protocol):
+class OutputGuard(Protocol):
     """Takes a text in pieces and passes on what the guard lets pass; a `GuardStream` is one."""
 
     @property
@@ -34,8 +34,8 @@ class Screen(Protocol):
         ...
 
 
-class LateScreen:
-    """Passes a text on at its end, where nobody reads along: a look at the whole costs least."""
+class DeferredGuard:
+    """Passes a text on at its end, where nobody reads along: one check of the whole costs least."""
 
     def __init__(self, guard: Guard, before: str, policy: OutputPolicy) -> None:
         self._guard = guard
@@ -47,12 +47,12 @@ class LateScreen:
 
     @property
     def tripped(self) -> bool:
-        """See Screen."""
+        """See OutputGuard."""
         return self._verdict.flagged
 
     @property
     def stopped(self) -> bool:
-        """See Screen."""
+        """See OutputGuard."""
         return self.tripped and self._policy != "mask"
 
     def push(self, piece: str) -> str:

@@ -1,26 +1,29 @@
 """The pipeline, and the only place that knows its order.
 
-A prompt passes the guard, is tokenized and cut to its window; the engine continues it; a draft turns the
-tokens into text, ends it at a stop string and passes it through the guard.
+A prompt passes the guard, is tokenized and cut to its window; the engine continues it; a `ChoiceOutput` turns
+the tokens into text, ends it at a stop string and passes it through the guard.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import Job, Outcome, Piece, Prompt, Timings, Usage
-from app.completion.output import Draft
-from app.completion.output_guard import LateScreen, Screen
+from app.completion.job import Job, Outcome, Piece, Usage
+from app.completion.logprobs import ShownLogprobs
+from app.completion.output import ChoiceOutput
+from app.completion.output_guard import DeferredGuard, OutputGuard
+from app.completion.prompt import Prompt
 from app.completion.stop_strings import StopScanner
+from app.completion.timings import Timings
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.interface import Engine, Steps
-from app.engine.messages import Generation
+from app.engine.messages import Generation, Tokens
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
@@ -34,34 +37,51 @@ T = TypeVar("T")
 RETRY_TEMPERATURE = 0.8
 """At least this on a retry: a greedy sample would come out the same again."""
 
-READ_TOKENS = 64
-"""Tokens that are turned into text at once where nobody reads along."""
+DETOKENIZED_TOKENS = 64
+"""Tokens that are detokenized at once where nobody reads along."""
 
-GATHERED_TOKENS = 8
+REPORTED_TOKENS = 8
 """Tokens that the engine reports at once there; a stop string needs each as soon as it is known."""
 
 SEEDS = 2**63
 
-Deliver = Callable[[Piece], Awaitable[None]]
+PieceQueue = asyncio.Queue[Piece | None]
+"""Pieces of a request's choices in the order in which they become ready; None after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A job on its way: the prompt as the guard left it, the tokens the model sees, who reads along."""
+    """A job that runs.
+
+    Attributes:
+        first_index: Index of its first choice among those of the request.
+        pieces: Where its pieces go as soon as they may be shown; None where nobody reads along.
+        guard: The one that its texts are read by, whichever comes meanwhile.
+        prompt: As the guard lets it pass.
+        window: The tokens of the prompt that the model sees.
+        started: In seconds of `time.perf_counter`.
+    """
 
     job: Job
+    first_index: int
+    pieces: PieceQueue | None
     guard: Guard
     prompt: Prompt
     window: Window
-    deliver: Deliver | None
     started: float
 
-    async def show(self, piece: Piece | None) -> None:
-        if piece and self.deliver:
-            await self.deliver(piece)
+    @property
+    def streamed(self) -> bool:
+        """Whether somebody reads along."""
+        return self.pieces is not None
+
+    def put(self, piece: Piece | None) -> None:
+        """Pass a piece to who reads along."""
+        if piece is not None and self.pieces is not None:
+            self.pieces.put_nowait(piece)
 
 
-class Completer:
+class Pipeline:
     """Completes jobs with one model and engine.
 
     Attributes:
@@ -90,8 +110,8 @@ class Completer:
         self._retries = retries
         self._metrics = metrics
 
-    async def run(self, job: Job, deliver: Deliver | None = None) -> Outcome:
-        """Complete a job; `deliver` is awaited for each piece of text as soon as it may be shown.
+    async def run(self, job: Job, pieces: PieceQueue | None = None, *, first_index: int = 0) -> Outcome:
+        """Complete a job; each piece is put into the queue, where there is one, as soon as it may be shown.
 
         Raises:
             NotReadyError: The engine is loading or dead.
@@ -105,19 +125,20 @@ class Completer:
             raise NotReadyError
         guard = self.guard
         prompt = self._filtered(job, guard)
-        drafts: list[Draft] = []
+        outputs: list[ChoiceOutput] = []
         try:
             async with asyncio.timeout(job.timeout) as limit:
-                run = _Run(job, guard, prompt, await self._window(job, prompt), deliver, started)
-                drafts += [self._draft(run, index) for index in range(job.choices)]
-                await together([self._write(run, drafts, index) for index in range(job.choices)])
+                window = await self._window(job, prompt)
+                run = _Run(job, first_index, pieces, guard, prompt, window, started)
+                outputs += [self._output(run, first_index + number) for number in range(job.choices)]
+                await gather_all([self._write(run, outputs, number) for number in range(job.choices)])
         except TimeoutError:
             if not limit.expired():
                 raise
-            if not drafts:
+            if not outputs:
                 raise DeadlineExceededError from None
-            await self._cut_short(run, drafts)
-        return self._outcome(run, drafts)
+            _cut_short(run, outputs)
+        return self._outcome(run, outputs)
 
     def _filtered(self, job: Job, guard: Guard) -> Prompt:
         """The prompt as the guard lets it pass; all of it is read, also what the window will drop."""
@@ -144,76 +165,72 @@ class Completer:
             self._metrics.truncated.inc()
         return window
 
-    def _draft(self, run: _Run, index: int, attempt: int = 1) -> Draft:
-        policy, guard, before = run.job.policy, run.guard, run.prompt.before
-        screen: Screen | None = None
-        if policy != "off":
-            screen = (
-                GuardStream(guard, before, policy=policy)
-                if run.deliver
-                else LateScreen(guard, before, policy)
-            )
-
-        def spell(number: int, before: str) -> str:
-            text = self._tokenizer.detokenize([number]).decode(errors="replace")
-            return "" if screen and guard.check(text, before=before).flagged else text
-
-        return Draft(
+    def _output(self, run: _Run, index: int, attempt: int = 1) -> ChoiceOutput:
+        guarded = run.job.policy != "off"
+        logprobs: ShownLogprobs | None = None
+        if run.job.sampling.logprobs is not None:
+            logprobs = ShownLogprobs(self._tokenizer, run.guard if guarded else None)
+        return ChoiceOutput(
             index,
             attempt,
             Detokenizer(self._tokenizer),
             StopScanner(run.job.stop),
-            screen,
-            gather=1 if run.deliver or run.job.stop else READ_TOKENS,
-            spell=None if run.job.sampling.logprobs is None else spell,
+            _output_guard(run),
+            logprobs,
+            stream_interval=1 if run.streamed or run.job.stop else DETOKENIZED_TOKENS,
         )
 
-    async def _write(self, run: _Run, drafts: list[Draft], index: int) -> None:
+    async def _write(self, run: _Run, outputs: list[ChoiceOutput], number: int) -> None:
         """Write one choice: anew while the guard rejects it, nothing of it was shown and retries are left."""
+        output = outputs[number]
         if run.job.echo:
-            await run.show(Piece(index, run.prompt.text))
-        await self._sample(run, drafts[index])
-        while drafts[index].reason == "content_filter" and drafts[index].attempt <= self._retries:
-            if run.deliver and drafts[index].text:
-                break
+            run.put(Piece(output.index, run.prompt.text))
+        await self._sample(run, output)
+        while self._is_retried(run, output):
             self._metrics.guard_retries.inc()
-            drafts[index] = self._draft(run, index, drafts[index].attempt + 1)
-            await self._sample(run, drafts[index])
+            output = outputs[number] = self._output(run, output.index, output.attempt + 1)
+            await self._sample(run, output)
 
-    async def _sample(self, run: _Run, draft: Draft) -> None:
-        """Write one draft to its end; leaving early, for whatever reason, frees the engine's slot."""
+    def _is_retried(self, run: _Run, output: ChoiceOutput) -> bool:
+        shown = run.streamed and output.text != ""
+        return output.reason == "content_filter" and not shown and output.attempt <= self._retries
+
+    async def _sample(self, run: _Run, output: ChoiceOutput) -> None:
+        """Write one sample to its end; leaving early, for whatever reason, frees the engine's slot."""
         try:
-            async with self._engine.generate(self._generation(run, draft)) as steps:
-                await self._read(run, draft, steps)
+            async with self._engine.generate(self._generation(run, output)) as steps:
+                await self._read(run, output, steps)
         finally:
-            self._metrics.generation_tokens.inc(draft.tokens)
+            self._metrics.generation_tokens.inc(output.tokens)
 
-    async def _read(self, run: _Run, draft: Draft, steps: Steps) -> None:
-        """Read a generation to its end, or until the draft has one."""
+    async def _read(self, run: _Run, output: ChoiceOutput, steps: Steps) -> None:
+        """Read a generation to its end, or until the output has one."""
         async for tokens in steps:
-            now = time.perf_counter()
-            if draft.first_token is None:
-                draft.first_token, draft.prefilled = now, steps.prefilled
-                self._metrics.first_token_seconds.observe(now - run.started)
-            else:
-                self._metrics.inter_token_seconds.observe((now - draft.last_token) / len(tokens.ids))
-            draft.last_token = now
-            if piece := draft.push(tokens):
-                await run.show(piece)
-            if draft.reason:
+            self._note_times(run, output, steps, tokens)
+            run.put(output.push(tokens))
+            if output.reason:
                 return
-        if draft.first_token is None:
-            draft.first_token = draft.last_token = time.perf_counter()
-            draft.prefilled = steps.prefilled
-        await run.show(
-            draft.close("length" if steps.finished and steps.finished.reason == "length" else "stop")
-        )
+        if output.times.first is None:
+            output.times.first = output.times.last = time.perf_counter()
+            output.times.prefilled = steps.prefilled
+        at_length = steps.finished is not None and steps.finished.reason == "length"
+        run.put(output.close("length" if at_length else "stop"))
 
-    def _generation(self, run: _Run, draft: Draft) -> Generation:
+    def _note_times(self, run: _Run, output: ChoiceOutput, steps: Steps, tokens: Tokens) -> None:
+        now, times = time.perf_counter(), output.times
+        if times.first is None:
+            times.first, times.prefilled = now, steps.prefilled
+            self._metrics.first_token_seconds.observe(now - run.started)
+        else:
+            self._metrics.inter_token_seconds.observe((now - times.last) / len(tokens.ids))
+        times.last = now
+
+    def _generation(self, run: _Run, output: ChoiceOutput) -> Generation:
         job, sampling = run.job, run.job.sampling
-        if draft.attempt > 1:
+        if output.attempt > 1:
             sampling = replace(sampling, temperature=max(sampling.temperature, RETRY_TEMPERATURE))
-        seed = (sampling.seed + draft.index + job.choices * (draft.attempt - 1)) % SEEDS
+        number = output.index - run.first_index
+        seed = (sampling.seed + number + job.choices * (output.attempt - 1)) % SEEDS
         if seed != sampling.seed or self.bias:
             sampling = replace(sampling, seed=seed, logit_bias=self._bias(job))
         room = self._manifest.sequence_length - len(run.window.ids)
@@ -222,58 +239,72 @@ class Completer:
             max_tokens=min(job.max_tokens, room),
             sampling=sampling,
             stop_ids=self._manifest.end_ids,
-            gather=1 if run.deliver or job.stop else GATHERED_TOKENS,
+            gather=1 if run.streamed or job.stop else REPORTED_TOKENS,
         )
 
     def _bias(self, job: Job) -> LogitBias:
         own = job.sampling.logit_bias
         return (*own, *self.bias) if job.policy != "off" else own
 
-    async def _cut_short(self, run: _Run, drafts: list[Draft]) -> None:
-        """End what the deadline has caught; if that is everything and nothing was written, it is an error."""
-        late = [draft for draft in drafts if draft.reason is None]
-        pieces = [draft.close("timeout") for draft in late]
-        if len(late) == len(drafts) and not any(draft.text for draft in late):
-            raise DeadlineExceededError
-        for piece in pieces:
-            await run.show(piece)
-
-    def _outcome(self, run: _Run, drafts: list[Draft]) -> Outcome:
-        for draft in drafts:
-            if draft.flagged:
-                self._metrics.guard_hits.labels("completion", run.job.policy).inc()
-        before = run.prompt.text if run.job.echo else ""
-        choices = tuple(draft.choice(before) for draft in drafts)
-        begun = [(draft.first_token, draft.last_token) for draft in drafts if draft.first_token is not None]
-        prefilled = [draft.prefilled for draft in drafts if draft.prefilled is not None]
-        timings = Timings(
-            queue_ms=_milliseconds(prompt.queue_seconds for prompt in prefilled),
-            prefill_ms=_milliseconds(prompt.prefill_seconds for prompt in prefilled),
-            decode_ms=_milliseconds(last - first for first, last in begun),
-            first_token_ms=_milliseconds(first - run.started for first, _ in begun),
-        )
+    def _outcome(self, run: _Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
+        echo = run.prompt.text if run.job.echo else ""
         outcome = Outcome(
-            choices=choices,
-            usage=Usage(
-                prompt=len(run.window.ids),
-                completion=sum(draft.tokens for draft in drafts),
-                cached=max(prompt.cached_tokens for prompt in prefilled),
-            ),
+            choices=tuple(output.choice(echo) for output in outputs),
+            usage=_usage(run, outputs),
             window=run.window,
             policy=run.job.policy,
-            attempts=max(draft.attempt for draft in drafts),
+            attempts=max(output.attempt for output in outputs),
             seed=run.job.sampling.seed,
-            timings=timings,
+            timings=Timings.slowest(run.started, [output.times for output in outputs]),
         )
-        self._metrics.observe_outcome(outcome)
+        self._observe(outcome, flagged=sum(output.flagged for output in outputs))
         return outcome
 
+    def _observe(self, outcome: Outcome, *, flagged: int) -> None:
+        """Count a completed job, and the choices in which the guard found something."""
+        metrics, usage, timings = self._metrics, outcome.usage, outcome.timings
+        if flagged:
+            metrics.guard_hits.labels("completion", outcome.policy).inc(flagged)
+        metrics.prompt_tokens.inc(usage.prompt)
+        metrics.prompt_length.observe(usage.prompt)
+        metrics.completion_length.observe(usage.completion)
+        for choice in outcome.choices:
+            metrics.finished.labels(choice.finish_reason).inc()
+        metrics.queue_seconds.observe(timings.queue_ms / 1000)
+        metrics.prefill_seconds.observe(timings.prefill_ms / 1000)
+        metrics.decode_seconds.observe(timings.decode_ms / 1000)
 
-def _milliseconds(seconds: Iterable[float]) -> float:
-    return round(max(seconds) * 1000, 3)
+
+def _output_guard(run: _Run) -> OutputGuard | None:
+    """What a choice passes: as it is written where somebody reads along, otherwise at its end."""
+    policy = run.job.policy
+    if policy == "off":
+        return None
+    if run.streamed:
+        return GuardStream(run.guard, run.prompt.before, policy=policy)
+    return DeferredGuard(run.guard, run.prompt.before, policy)
 
 
-async def together(works: Sequence[Coroutine[None, None, T]]) -> list[T]:
+def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
+    """End what the deadline has caught; if that is everything and nothing was written, it is an error."""
+    late = [output for output in outputs if output.reason is None]
+    pieces = [output.close("timeout") for output in late]
+    if len(late) == len(outputs) and not any(output.text for output in late):
+        raise DeadlineExceededError
+    for piece in pieces:
+        run.put(piece)
+
+
+def _usage(run: _Run, outputs: Sequence[ChoiceOutput]) -> Usage:
+    prefilled = [output.times.prefilled for output in outputs]
+    return Usage(
+        prompt=len(run.window.ids),
+        completion=sum(output.tokens for output in outputs),
+        cached=max(prompt.cached_tokens for prompt in prefilled if prompt is not None),
+    )
+
+
+async def gather_all(works: Sequence[Coroutine[None, None, T]]) -> list[T]:
     """The results of works done side by side; the first failure ends the others and is raised as it is."""
     if len(works) == 1:
         return [await works[0]]

@@ -1,29 +1,25 @@
-"""What the routes work with: made once by the composition root."""
+"""The completion service: admission, and a request's jobs side by side. Made once by the composition root."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
 from itertools import accumulate
-
-from starlette.requests import Request
 
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
-from app.completion.job import Job, Outcome, Piece
+from app.completion.job import Event, Job, Outcome
 from app.completion.limits import Limits
-from app.completion.pipeline import Completer, Deliver, together
+from app.completion.pipeline import PieceQueue, Pipeline, gather_all
 from app.completion.tokenizer_pool import Tokenization
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
 from app.guard.guard import Guard
 from app.guard.token_bias import ProfanityBias
-from app.http.request_record import record_of
-from app.http.sse import Emit, EventStream
 from app.metrics import Metrics
 from app.model.loader import Kind
 from app.model.manifest import Manifest
@@ -56,7 +52,7 @@ class Service:
     tokenization: Tokenization
     read_guard: Callable[[], Guard]
     bias: ProfanityBias
-    completer: Completer
+    pipeline: Pipeline
     admission: Admission
     metrics: Metrics
     chat_template: ChatTemplate | None
@@ -96,54 +92,58 @@ class Service:
     async def refresh_guard(self) -> None:
         """Replace the guard where the operator's lists have changed; made beside the requests, not in one."""
         guard = await asyncio.to_thread(self.read_guard)
-        if guard is not self.completer.guard:
-            self.completer.bias = await asyncio.to_thread(self.bias.against, guard)
-            self.completer.guard = guard
+        if guard is not self.pipeline.guard:
+            self.pipeline.bias = await asyncio.to_thread(self.bias.against, guard)
+            self.pipeline.guard = guard
 
     def observe(self) -> None:
         """Bring the metrics of engine and admission up to date."""
         self.metrics.ready.set(self.engine.state == "ready" and not self.draining)
         self.metrics.admitted.set(self.admission.admitted)
         self.metrics.observe_engine(self.engine.stats)
-        self.metrics.observe_guard(self.completer.guard.version)
+        self.metrics.observe_guard(self.pipeline.guard.version)
         self.metrics.observe_memory({"http": os.getpid(), "engine": self.engine.pid})
         if self.engine.state == "ready":
             self.metrics.observe_model(self.manifest, self.engine.runtime, self.engine.slots)
 
-    async def complete(
-        self, request: Request, jobs: Sequence[Job], deliver: Deliver | None = None
-    ) -> list[Outcome]:
-        """Complete a request's jobs side by side, under one permit; their choices are numbered through.
+    async def run(self, jobs: Sequence[Job]) -> AsyncGenerator[Event]:
+        """Run a request's jobs side by side: pieces as they become ready, then one outcome for each job.
+
+        The choices of all jobs are numbered consecutively. Read it under `contextlib.aclosing`: closing it
+        ends the work and frees its slots.
 
         Raises:
             OverloadedError: There is no room for all of them.
-            ServiceError: See `Completer.run`.
+            ServiceError: See `Pipeline.run`.
         """
-        starts = list(accumulate((job.choices for job in jobs), initial=0))
+        pieces: PieceQueue = asyncio.Queue()
+        with self._permit(jobs):
+            work = asyncio.create_task(self._run_all(jobs, pieces))
+            work.add_done_callback(lambda _: pieces.put_nowait(None))
+            try:
+                while (piece := await pieces.get()) is not None:
+                    yield piece
+                outcomes = await work
+            finally:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+                del work  # avoid a reference cycle: its error's traceback holds this frame
+        for outcome in outcomes:
+            yield outcome
 
-        async def run(job: Job, start: int) -> Outcome:
-            if not start:
-                return await self.completer.run(job, deliver)
+    async def complete(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run a request's jobs side by side and return their outcomes: `run` where nobody reads along."""
+        with self._permit(jobs):
+            return await self._run_all(jobs, None)
 
-            async def shifted(piece: Piece) -> None:
-                assert deliver is not None
-                await deliver(replace(piece, index=piece.index + start))
+    def _permit(self, jobs: Sequence[Job]) -> AbstractContextManager[None]:
+        return self.admission.permit(sum(job.choices for job in jobs))
 
-            outcome = await self.completer.run(job, deliver and shifted)
-            choices = tuple(replace(choice, index=choice.index + start) for choice in outcome.choices)
-            return replace(outcome, choices=choices)
-
-        with self.admission.permit(starts[-1]):
-            outcomes = await together([run(job, start) for job, start in zip(jobs, starts, strict=False)])
-        record_of(request.scope).outcomes = outcomes
-        return outcomes
-
-    def stream(self, produce: Callable[[Emit], Awaitable[None]]) -> EventStream:
-        """An answer that `produce` writes event by event."""
-        return EventStream(produce, ping_seconds=self.settings.ping_seconds)
-
-
-def service_of(request: Request) -> Service:
-    """The service that answers a request."""
-    service: Service = request.app.state.service
-    return service
+    async def _run_all(self, jobs: Sequence[Job], pieces: PieceQueue | None) -> list[Outcome]:
+        firsts = accumulate((job.choices for job in jobs), initial=0)
+        return await gather_all(
+            [
+                self.pipeline.run(job, pieces, first_index=first)
+                for job, first in zip(jobs, firsts, strict=False)
+            ]
+        )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from app.completion.job import Prompt
+from app.completion.prompt import Prompt
 from app.model.tokenizer import Tokenizer
 
 SHORT = 1000

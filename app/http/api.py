@@ -19,6 +19,7 @@ from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.http.schemas.fields import Body
+from app.http.schemas.limit_check import describe_limits
 from app.http.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
 from app.settings import Settings
 
@@ -110,7 +111,7 @@ def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
         )
         schemas = document["components"]["schemas"]
         for model in BODIES:
-            limits.describe(schemas[model.__name__], model)
+            describe_limits(schemas[model.__name__], model, limits)
         for address, path in document["paths"].items():
             for operation in path.values():
                 if address in ALWAYS_OPEN:

@@ -13,7 +13,8 @@ from itertools import count
 from rich.console import Console
 from rich.table import Table
 
-from app.completion.job import Job, Outcome, PlainPrompt
+from app.completion.job import Job, Outcome
+from app.completion.prompt import PlainPrompt
 from app.completion.service import Service
 from app.engine.messages import Sampling
 from app.errors import EngineFailedError, NotReadyError
@@ -74,7 +75,7 @@ async def tally(bias: float) -> Tally:
         len(outcomes),
         sum(outcome.attempts - 1 for outcome in outcomes),
         sum(choice.finish_reason == "content_filter" for outcome in outcomes for choice in outcome.choices),
-        len(service.completer.bias),
+        len(service.pipeline.bias),
     )
 
 
@@ -82,7 +83,7 @@ async def _complete(service: Service, number: int) -> Outcome:
     """The outcome of a job; asked again where the engine is not there yet or has been stopped meanwhile."""
     while True:
         try:
-            return await service.completer.run(_job(number, service.limits.default_window))
+            return await service.pipeline.run(_job(number, service.limits.default_window))
         except (EngineFailedError, NotReadyError):
             await asyncio.sleep(0.5)
 

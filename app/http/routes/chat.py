@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request
 
-from app.completion.chat_template import ChatPrompt, Message
-from app.completion.job import Job, Piece, given
-from app.completion.service import Service, service_of
-from app.errors import InvalidRequestError, NotFoundError
-from app.http.disconnect import WhileConnected
-from app.http.jobs import fingerprint, job_of
+from app.completion.job import Job, Outcome, Piece
+from app.errors import NotFoundError
+from app.http.jobs import chat_job
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
 from app.http.schemas.chat import (
@@ -25,8 +24,10 @@ from app.http.schemas.chat import (
     Reply,
 )
 from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, openai_reason
-from app.http.sse import Emit, EventStream
+from app.http.schemas.limit_check import check_limits
+from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, fingerprint, openai_reason
+from app.http.service import complete_jobs, event_stream, run_jobs, service_of
+from app.http.sse import EventStream
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 
@@ -40,42 +41,16 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
 async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletion | EventStream:
     """Only where the model file has a chat template; with `"stream": true` as server-sent events."""
     service = service_of(request)
-    service.limits.check(body)
-    job = _job(body, service)
+    check_limits(body, service.limits)
+    if service.chat_template is None:
+        raise NotFoundError("this model has no chat template")
+    job = chat_job(body, service.settings, service.limits, service.chat_template)
     identity = f"chatcmpl-{record_of(request.scope).request_id}"
     created, model, system = int(time.time()), service.manifest.id, fingerprint(service.manifest)
-
-    async def produce(emit: Emit) -> None:
-        async def send(*choices: ChunkChoice, usage: OpenAIUsage | None = None) -> None:
-            chunk = ChatChunk(
-                id=identity,
-                created=created,
-                model=model,
-                system_fingerprint=system,
-                choices=list(choices),
-                usage=usage,
-            )
-            await emit(chunk)
-
-        async def deliver(piece: Piece) -> None:
-            delta: Delta = {"content": piece.text}
-            if piece.index not in opened:
-                delta = {"role": "assistant", **delta}
-                opened.add(piece.index)
-            await send(ChunkChoice(index=piece.index, delta=delta, logprobs=ChatLogprobs.of(piece.logprobs)))
-
-        opened: set[int] = set()
-        (outcome,) = await service.complete(request, [job], deliver)
-        for choice in outcome.choices:
-            reason = openai_reason(choice.finish_reason)
-            await send(ChunkChoice(index=choice.index, delta={}, finish_reason=reason))
-        if body.includes_usage:
-            await send(usage=OpenAIUsage.of([outcome]))
-
     if body.stream:
-        return service.stream(produce)
-    async with WhileConnected(request.receive):
-        (outcome,) = await service.complete(request, [job])
+        chunk = ChatChunk(id=identity, created=created, model=model, system_fingerprint=system, choices=[])
+        return event_stream(request, _events(request, body, job, chunk))
+    (outcome,) = await complete_jobs(request, [job])
     return ChatCompletion(
         id=identity,
         created=created,
@@ -94,25 +69,28 @@ async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletio
     )
 
 
-def _job(body: ChatRequest, service: Service) -> Job:
-    if service.chat_template is None:
-        raise NotFoundError("this model has no chat template")
-    messages = tuple(
-        Message("system" if message.role == "developer" else message.role, message.text)
-        for message in body.messages
-    )
-    prompt = ChatPrompt(messages, service.chat_template)
-    if prompt.characters > service.limits.prompt_characters:
-        raise InvalidRequestError(
-            "messages", f"at most {service.limits.prompt_characters} characters are accepted together"
-        )
-    asked = given(body.max_completion_tokens, body.max_tokens)
-    return job_of(
-        body,
-        service,
-        prompt,
-        max_tokens=given(asked, service.limits.max_tokens),
-        reserved=given(asked, 1),
-        logprobs=given(body.top_logprobs, 0) if body.logprobs else None,
-        echo=False,
-    )
+async def _events(
+    request: Request, body: ChatRequest, job: Job, chunk: ChatChunk
+) -> AsyncGenerator[ChatChunk]:
+    """Each piece, the end of each choice, and the token counts where they are asked for."""
+    opened: set[int] = set()
+    async with aclosing(run_jobs(request, [job])) as events:
+        async for event in events:
+            match event:
+                case Piece():
+                    part = _part(event, first=event.index not in opened)
+                    opened.add(event.index)
+                    yield chunk.model_copy(update={"choices": [part]})
+                case Outcome():
+                    for choice in event.choices:
+                        reason = openai_reason(choice.finish_reason)
+                        end = ChunkChoice(index=choice.index, delta={}, finish_reason=reason)
+                        yield chunk.model_copy(update={"choices": [end]})
+                    if body.includes_usage:
+                        yield chunk.model_copy(update={"usage": OpenAIUsage.of([event])})
+
+
+def _part(piece: Piece, *, first: bool) -> ChunkChoice:
+    """A piece as a part of its reply; the first one names the role."""
+    delta: Delta = {"role": "assistant", "content": piece.text} if first else {"content": piece.text}
+    return ChunkChoice(index=piece.index, delta=delta, logprobs=ChatLogprobs.of(piece.logprobs))

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from fastapi import APIRouter, Request
 
-from app.completion.job import Job, Piece, PlainPrompt, given, stricter
-from app.completion.service import Service, service_of
-from app.http.disconnect import WhileConnected
+from app.completion.job import Choice, Job, Outcome, Piece
+from app.http.jobs import complete_job
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
 from app.http.schemas.complete import (
     STREAMED,
     CompleteAnswer,
+    CompletedChoice,
     CompletePiece,
     CompleteRequest,
     choice_report,
     complete_answer,
 )
 from app.http.schemas.errors import COMPLETION_ERRORS, errors
-from app.http.sse import Emit, EventStream
+from app.http.schemas.limit_check import check_limits
+from app.http.service import complete_jobs, event_stream, run_jobs, service_of
+from app.http.sse import EventStream
 
 router = APIRouter(tags=["completion"], route_class=JsonRoute)
 
@@ -37,41 +42,30 @@ async def complete(request: Request, body: CompleteRequest) -> CompleteAnswer | 
     envelope.
     """
     service = service_of(request)
-    service.limits.check(body)
+    check_limits(body, service.limits)
+    job = complete_job(body, service.settings, service.limits)
     identity, model = f"cmpl-{record_of(request.scope).request_id}", service.manifest.id
-    job = job_of(body, service)
-
-    async def produce(emit: Emit) -> None:
-        async def deliver(piece: Piece) -> None:
-            event: CompletePiece = {"id": identity, "choices": [choice_report(piece, None)]}
-            await emit(event)
-
-        (outcome,) = await service.complete(request, [job], deliver)
-        ends = [choice_report(Piece(choice.index, ""), choice.finish_reason) for choice in outcome.choices]
-        await emit(complete_answer(identity, model, outcome, ends))
-
     if body.stream:
-        return service.stream(produce)
-    async with WhileConnected(request.receive):
-        (outcome,) = await service.complete(request, [job])
+        return event_stream(request, _events(request, job, identity, model))
+    (outcome,) = await complete_jobs(request, [job])
     choices = [choice_report(choice, choice.finish_reason) for choice in outcome.choices]
     return complete_answer(identity, model, outcome, choices)
 
 
-def job_of(body: CompleteRequest, service: Service) -> Job:
-    """The job that a request asks for."""
-    settings = service.settings
-    max_tokens = given(body.max_tokens, min(settings.default_max_tokens, service.limits.max_tokens))
-    return Job(
-        prompt=PlainPrompt(body.prompt),
-        max_tokens=max_tokens,
-        reserved=max_tokens,
-        window=given(body.context_window, service.limits.default_window),
-        sampling=body.sampling(settings, logprobs=body.logprobs),
-        policy=stricter(settings.profanity, body.profanity),
-        timeout=given(body.timeout_ms, service.limits.timeout_ms) / 1000,
-        choices=body.n,
-        stop=body.stops,
-        echo=body.echo,
-        refuse_truncation=body.truncation == "error",
-    )
+async def _events(
+    request: Request, job: Job, identity: str, model: str
+) -> AsyncGenerator[CompletePiece | CompleteAnswer]:
+    """Each piece, then the answer with its texts left out."""
+    async with aclosing(run_jobs(request, [job])) as events:
+        async for event in events:
+            match event:
+                case Piece():
+                    yield {"id": identity, "choices": [choice_report(event, None)]}
+                case Outcome():
+                    ends = [_end(choice) for choice in event.choices]
+                    yield complete_answer(identity, model, event, ends)
+
+
+def _end(choice: Choice) -> CompletedChoice:
+    """The end of a choice whose text has been streamed."""
+    return choice_report(Piece(choice.index, ""), choice.finish_reason)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request
 
-from app.completion.job import Job, Piece, PlainPrompt, given
-from app.completion.service import Service, service_of
-from app.errors import InvalidRequestError
-from app.http.disconnect import WhileConnected
-from app.http.jobs import fingerprint, job_of
+from app.completion.job import Choice, Job, Outcome, Piece
+from app.http.jobs import completion_jobs
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
 from app.http.schemas.completions import Completion, CompletionChoice, CompletionRequest
 from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, Reason, openai_reason
-from app.http.sse import Emit, EventStream
+from app.http.schemas.limit_check import check_limits
+from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, fingerprint, openai_reason
+from app.http.service import complete_jobs, event_stream, run_jobs, service_of
+from app.http.sse import EventStream
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 
@@ -30,8 +31,8 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
 async def completions(request: Request, body: CompletionRequest) -> Completion | EventStream:
     """Continue one prompt or several; with `"stream": true` as server-sent events."""
     service = service_of(request)
-    service.limits.check(body)
-    jobs = _jobs(body, service)
+    check_limits(body, service.limits)
+    jobs = completion_jobs(body, service.settings, service.limits)
     answer = Completion(
         id=f"cmpl-{record_of(request.scope).request_id}",
         created=int(time.time()),
@@ -39,25 +40,10 @@ async def completions(request: Request, body: CompletionRequest) -> Completion |
         system_fingerprint=fingerprint(service.manifest),
         choices=[],
     )
-
-    echoed = [len(job.prompt.text) if job.echo else 0 for job in jobs for _ in range(job.choices)]
-
-    async def produce(emit: Emit) -> None:
-        async def send(part: Piece, reason: Reason | None = None) -> None:
-            choice = CompletionChoice.of(part, reason, echoed[part.index])
-            await emit(answer.model_copy(update={"choices": [choice]}))
-
-        outcomes = await service.complete(request, jobs, send)
-        for outcome in outcomes:
-            for choice in outcome.choices:
-                await send(Piece(choice.index, ""), openai_reason(choice.finish_reason))
-        if body.includes_usage:
-            await emit(answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)}))
-
     if body.stream:
-        return service.stream(produce)
-    async with WhileConnected(request.receive):
-        outcomes = await service.complete(request, jobs)
+        return event_stream(request, _events(request, body, jobs, answer))
+    outcomes = await complete_jobs(request, jobs)
+    echoed = _echoed_characters(jobs)
     choices = [
         CompletionChoice.of(choice, openai_reason(choice.finish_reason), echoed[choice.index])
         for outcome in outcomes
@@ -66,19 +52,31 @@ async def completions(request: Request, body: CompletionRequest) -> Completion |
     return answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes)})
 
 
-def _jobs(body: CompletionRequest, service: Service) -> list[Job]:
-    if len(body.prompts) * given(body.n, 1) > service.limits.choices:
-        raise InvalidRequestError("prompt", f"prompts times n: at most {service.limits.choices} is accepted")
-    max_tokens = given(body.max_tokens, min(service.settings.default_max_tokens, service.limits.max_tokens))
-    return [
-        job_of(
-            body,
-            service,
-            PlainPrompt(prompt),
-            max_tokens=max_tokens,
-            reserved=max_tokens,
-            logprobs=body.logprobs,
-            echo=bool(body.echo),
-        )
-        for prompt in body.prompts
-    ]
+async def _events(
+    request: Request, body: CompletionRequest, jobs: Sequence[Job], answer: Completion
+) -> AsyncGenerator[Completion]:
+    """Each piece, the end of each choice, and the token counts where they are asked for."""
+    echoed = _echoed_characters(jobs)
+    outcomes: list[Outcome] = []
+    async with aclosing(run_jobs(request, jobs)) as events:
+        async for event in events:
+            match event:
+                case Piece():
+                    choice = CompletionChoice.of(event, None, echoed[event.index])
+                    yield answer.model_copy(update={"choices": [choice]})
+                case Outcome():
+                    outcomes.append(event)
+    for outcome in outcomes:
+        for end in outcome.choices:
+            yield answer.model_copy(update={"choices": [_end(end, echoed[end.index])]})
+    if body.includes_usage:
+        yield answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)})
+
+
+def _end(choice: Choice, echoed: int) -> CompletionChoice:
+    return CompletionChoice.of(Piece(choice.index, ""), openai_reason(choice.finish_reason), echoed)
+
+
+def _echoed_characters(jobs: Sequence[Job]) -> list[int]:
+    """Characters of the prompt with which the text of each choice begins."""
+    return [len(job.prompt.text) if job.echo else 0 for job in jobs for _ in range(job.choices)]

@@ -7,9 +7,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from app.completion.service import service_of
 from app.errors import NotFoundError
 from app.http.schemas.errors import openai_errors
+from app.http.service import service_of
 
 router = APIRouter(tags=["openai"])
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.completion.service import service_of
 from app.errors import NotReadyError
 from app.http.schemas.errors import errors
 from app.http.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
+from app.http.service import service_of
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])
@@ -48,7 +48,7 @@ async def model(request: Request) -> ModelReport:
         slots=service.engine.slots,
         refused=list(refused),
         runtime=RuntimeReport(name=runtime, version=version),
-        guard_version=service.completer.guard.version,
+        guard_version=service.pipeline.guard.version,
         chat=manifest.chat_template is not None,
         defaults={
             name: value

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from app.completion.context_window import keep_newest
-from app.completion.job import PlainPrompt, given
-from app.completion.service import service_of
+from app.completion.defaults import given
+from app.completion.prompt import PlainPrompt
 from app.http.json_route import JsonRoute
 from app.http.schemas.complete import window_report
 from app.http.schemas.errors import BODY_ERRORS, errors
+from app.http.schemas.limit_check import check_limits
 from app.http.schemas.text import (
     DetokenizeAnswer,
     DetokenizeRequest,
@@ -19,6 +20,7 @@ from app.http.schemas.text import (
     TokenizeAnswer,
     TokenizeRequest,
 )
+from app.http.service import service_of
 
 router = APIRouter(tags=["text"], route_class=JsonRoute, responses=errors(*BODY_ERRORS))
 
@@ -27,7 +29,7 @@ router = APIRouter(tags=["text"], route_class=JsonRoute, responses=errors(*BODY_
 async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
     """Token ids of a text, and what the window would keep of them."""
     service = service_of(request)
-    service.limits.check(body)
+    check_limits(body, service.limits)
     ids = await service.tokenization.ids(PlainPrompt(body.text))
     limit = given(body.context_window, service.limits.default_window)
     window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
@@ -38,7 +40,7 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
 async def detokenize(request: Request, body: DetokenizeRequest) -> DetokenizeAnswer:
     """The text of token ids."""
     service = service_of(request)
-    service.limits.check(body)
+    check_limits(body, service.limits)
     return DetokenizeAnswer(text=service.tokenizer.detokenize(body.ids).decode(errors="replace"))
 
 
@@ -46,8 +48,8 @@ async def detokenize(request: Request, body: DetokenizeRequest) -> DetokenizeAns
 async def moderate(request: Request, body: ModerateRequest) -> ModerateAnswer:
     """What the guard finds in a text, whatever the service's policy."""
     service = service_of(request)
-    service.limits.check(body)
-    verdict = service.completer.guard.check(body.text)
+    check_limits(body, service.limits)
+    verdict = service.pipeline.guard.check(body.text)
     spans = [
         FlaggedSpan(start=span.start, end=span.end, category=span.category, severity=span.severity)
         for span in verdict.spans

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from app.completion.job import TokenLogprob
-from app.completion.limits import AtMost
 from app.http.schemas.fields import Body, Count, Natural
+from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
 
 

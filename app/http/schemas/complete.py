@@ -12,8 +12,8 @@ from typing_extensions import TypedDict
 
 from app.completion.context_window import Window
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
-from app.completion.limits import AtMost
 from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.completion.job import Choice, Piece, TokenLogprob
-from app.completion.limits import AtMost
 from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
 
 

@@ -6,10 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.completion.limits import AtMost
-
-LARGEST_SEED = 2**53 - 1
-"""Every JSON client keeps integers up to this exactly."""
+from app.completion.limits import LARGEST_SEED, MOST_STOPS
+from app.http.schemas.limit_check import AtMost
 
 
 class Body(BaseModel):
@@ -36,4 +34,6 @@ RepetitionPenalty = Annotated[float, Field(ge=0.5, le=2)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 NonEmpty = Annotated[str, Field(min_length=1)]
-Stop = Annotated[NonEmpty | Annotated[list[NonEmpty], Field(max_length=4)] | None, AtMost("stop_characters")]
+Stop = Annotated[
+    NonEmpty | Annotated[list[NonEmpty], Field(max_length=MOST_STOPS)] | None, AtMost("stop_characters")
+]

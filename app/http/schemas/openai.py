@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
 
 from app.completion.job import FinishReason, Outcome
-from app.completion.limits import AtMost
 from app.http.schemas.fields import Body, Count
+from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
+from app.model.manifest import Manifest
 
 Reason = Literal["stop", "length", "content_filter"]
 
@@ -121,3 +122,8 @@ class OpenAIUsage(BaseModel):
 def openai_reason(reason: FinishReason) -> Reason:
     """OpenAI has no word for a deadline: the text is shorter than asked for, as with `length`."""
     return "length" if reason == "timeout" else reason
+
+
+def fingerprint(manifest: Manifest) -> str:
+    """Changes with the model file."""
+    return f"fp_{manifest.sha256[:12]}"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from pydantic import Field
 
-from app.completion.job import given
+from app.completion.defaults import sampling_with_defaults
 from app.engine.messages import Sampling
 from app.http.schemas.fields import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
-
-SMALLEST_TOP_P = 1e-6
-"""A top_p of 0 means the likeliest token alone."""
 
 
 class SamplingRequest(Body):
@@ -52,15 +47,16 @@ class SamplingRequest(Body):
         self, settings: Settings, *, logprobs: int | None, logit_bias: tuple[tuple[int, float], ...] = ()
     ) -> Sampling:
         """The engine's parameters, with the server's defaults where the request says nothing."""
-        return Sampling(
-            temperature=given(self.temperature, settings.default_temperature),
-            top_k=given(self.top_k, 0),
-            top_p=max(given(self.top_p, settings.default_top_p), SMALLEST_TOP_P),
-            min_p=given(self.min_p, 0.0),
-            repetition_penalty=given(self.repetition_penalty, settings.default_repetition_penalty),
-            presence_penalty=given(self.presence_penalty, 0.0),
-            frequency_penalty=given(self.frequency_penalty, 0.0),
+        return sampling_with_defaults(
+            settings,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
             logit_bias=logit_bias,
-            seed=secrets.randbits(32) if self.seed is None else self.seed,
+            seed=self.seed,
             logprobs=logprobs,
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
-from app.completion.job import PlainPrompt
+from app.completion.prompt import PlainPrompt
 from app.completion.tokenizer_pool import SHORT, Tokenization
 from tests.app.conftest import Serve
 from tests.fakes import ByteTokenizer, FakeEngine

@@ -51,12 +51,12 @@ def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
     service = app.state.service
     service.bias = ProfanityBias(TOKENS, -8.0)
     asyncio.run(service.refresh_guard())
-    assert service.completer.bias == ()
+    assert service.pipeline.bias == ()
 
     guards.reverse()
     asyncio.run(service.refresh_guard())
-    assert service.completer.guard is guards[-1]
-    assert service.completer.bias == ((1, -8.0), (4, -8.0))
+    assert service.pipeline.guard is guards[-1]
+    assert service.pipeline.bias == ((1, -8.0), (4, -8.0))
 
 
 def test_the_metrics_name_the_guard_of_now() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 from app.errors import EngineFailedError
 from app.http.request_record import open_record
-from app.http.sse import Emit, EventStream
+from app.http.sse import EventStream
 
 pytestmark = pytest.mark.anyio
 
@@ -23,13 +24,13 @@ async def staying() -> dict[str, Any]:
     return {}
 
 
-async def two_events(emit: Emit) -> None:
-    await emit("one")
-    await emit("two")
+async def two_answers() -> AsyncGenerator[str]:
+    yield "one"
+    yield "two"
 
 
-def stream(produce: Any, ping_seconds: float = 60) -> EventStream:
-    return EventStream(produce, ping_seconds=ping_seconds)
+def stream(answers: AsyncGenerator[str], ping_seconds: float = 60) -> EventStream:
+    return EventStream(answers, ping_seconds=ping_seconds)
 
 
 async def sent_by(answer: EventStream) -> list[dict[str, Any]]:
@@ -43,7 +44,7 @@ async def sent_by(answer: EventStream) -> list[dict[str, Any]]:
 
 
 async def test_events_are_sent_one_by_one_and_then_done() -> None:
-    start, *bodies = await sent_by(stream(two_events))
+    start, *bodies = await sent_by(stream(two_answers()))
     assert start["status"] == 200
     assert (b"cache-control", b"no-store") in start["headers"]
     assert [body["body"] for body in bodies] == [b'data: "one"\n\n', b'data: "two"\n\n', b"data: [DONE]\n\n"]
@@ -51,11 +52,11 @@ async def test_events_are_sent_one_by_one_and_then_done() -> None:
 
 
 async def test_pings_keep_a_waiting_stream_open() -> None:
-    async def slow(emit: Emit) -> None:
+    async def slow() -> AsyncGenerator[str]:
         await asyncio.sleep(0.12)
-        await emit("one")
+        yield "one"
 
-    _, *bodies = await sent_by(stream(slow, ping_seconds=0.05))
+    _, *bodies = await sent_by(stream(slow(), ping_seconds=0.05))
     assert [body["body"] for body in bodies] == [b": ping\n\n"] * 2 + [
         b'data: "one"\n\n',
         b"data: [DONE]\n\n",
@@ -63,16 +64,17 @@ async def test_pings_keep_a_waiting_stream_open() -> None:
 
 
 async def test_an_error_before_the_first_event_is_raised() -> None:
-    async def failing(emit: Emit) -> None:
+    async def failing() -> AsyncGenerator[str]:
         raise EngineFailedError
+        yield
 
     with pytest.raises(EngineFailedError):
-        await sent_by(stream(failing))
+        await sent_by(stream(failing()))
 
 
 async def test_an_unexpected_error_after_the_first_event_is_an_event_too() -> None:
-    async def failing(emit: Emit) -> None:
-        await emit("one")
+    async def failing() -> AsyncGenerator[str]:
+        yield "one"
         raise RuntimeError("secret")
 
     request = scope()
@@ -81,7 +83,7 @@ async def test_an_unexpected_error_after_the_first_event_is_an_event_too() -> No
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await stream(failing)(request, staying, send)
+    await stream(failing())(request, staying, send)
     _, _, error, done = sent
     assert request["record"].error == "internal_error"
     assert b'"internal_error"' in error["body"]
@@ -92,10 +94,11 @@ async def test_an_unexpected_error_after_the_first_event_is_an_event_too() -> No
 async def test_a_client_that_leaves_cancels_the_work() -> None:
     cancelled = False
 
-    async def endless(emit: Emit) -> None:
+    async def endless() -> AsyncGenerator[str]:
         nonlocal cancelled
         try:
             await asyncio.sleep(60)
+            yield "never"
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -108,6 +111,6 @@ async def test_a_client_that_leaves_cancels_the_work() -> None:
         pytest.fail("nobody reads")
 
     request = scope()
-    await stream(endless)(request, leaving, send)
+    await stream(endless())(request, leaving, send)
     assert cancelled
     assert request["record"].left

@@ -215,5 +215,5 @@ async def test_a_bias_makes_bad_words_unlikely_beside_the_request_s_own(serve: S
     engine = FakeEngine()
     async with serve(engine, profanity_bias=-8) as client:
         await complete(client)
-        bias = client._transport.app.state.service.completer.bias  # type: ignore[attr-defined]
+        bias = client._transport.app.state.service.pipeline.bias  # type: ignore[attr-defined]
     assert engine.generations[0].sampling.logit_bias == bias

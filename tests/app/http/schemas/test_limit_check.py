@@ -9,6 +9,7 @@ from app.errors import InvalidRequestError
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
+from app.http.schemas.limit_check import check_limits
 from app.model.foreign.loader import UNSUPPORTED
 from app.model.foreign.text_to_text import BAKED
 from app.settings import Settings
@@ -24,7 +25,7 @@ def complete(**fields: Any) -> CompleteRequest:
 
 def test_a_field_that_the_file_cannot_honour_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        limits("seed", "top_k").check(complete(seed=3))
+        check_limits(complete(seed=3), limits("seed", "top_k"))
     assert (refusal.value.field, refusal.value.reason) == (
         "seed",
         "this model file does not support it; GET /model says what",
@@ -32,8 +33,8 @@ def test_a_field_that_the_file_cannot_honour_is_refused_by_name() -> None:
 
 
 def test_a_field_that_is_absent_or_null_is_not_refused() -> None:
-    limits(*BAKED).check(complete())
-    limits(*BAKED).check(complete(seed=None, max_tokens=None, logprobs=None))
+    check_limits(complete(), limits(*BAKED))
+    check_limits(complete(seed=None, max_tokens=None, logprobs=None), limits(*BAKED))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_field_that_is_absent_or_null_is_not_refused() -> None:
     ],
 )
 def test_a_value_that_asks_for_nothing_is_not_refused(neutral: dict[str, Any]) -> None:
-    limits(*BAKED).check(complete(**neutral))
+    check_limits(complete(**neutral), limits(*BAKED))
 
 
 @pytest.mark.parametrize(
@@ -56,17 +57,18 @@ def test_a_value_that_asks_for_nothing_is_not_refused(neutral: dict[str, Any]) -
 def test_every_other_value_is(asked: dict[str, Any]) -> None:
     (field,) = asked
     with pytest.raises(InvalidRequestError, match=f"^{field}: "):
-        limits(*BAKED).check(complete(**asked))
+        check_limits(complete(**asked), limits(*BAKED))
 
 
 def test_openais_routes_refuse_the_same() -> None:
     chat = {"model": "any", "messages": [{"role": "user", "content": "hi"}]}
-    limits(*UNSUPPORTED).check(ChatRequest.model_validate(chat | {"logprobs": False}))
+    check_limits(ChatRequest.model_validate(chat | {"logprobs": False}), limits(*UNSUPPORTED))
     with pytest.raises(InvalidRequestError, match=r"^logprobs: "):
-        limits(*UNSUPPORTED).check(ChatRequest.model_validate(chat | {"logprobs": True}))
+        check_limits(ChatRequest.model_validate(chat | {"logprobs": True}), limits(*UNSUPPORTED))
     with pytest.raises(InvalidRequestError, match=r"^logit_bias: "):
-        limits(*UNSUPPORTED).check(
-            CompletionRequest.model_validate({"model": "any", "prompt": "x", "logit_bias": {"5": 1}})
+        check_limits(
+            CompletionRequest.model_validate({"model": "any", "prompt": "x", "logit_bias": {"5": 1}}),
+            limits(*UNSUPPORTED),
         )
 
 
