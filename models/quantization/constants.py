@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from models.checkpoint.architecture import Architecture
-from models.quantization.rounding import Ranges, Scheme, quantize_matrix
+from models.quantization.rounding import Ranges, Scheme, half, quantize_matrix
 from models.tflite import ops
 from models.tflite.graph import Array, Graph, Quantized, Tensor
 
@@ -125,7 +125,7 @@ class Parameters:
 
     def _floats(self, graph: Graph, name: str, values: Array, dtype: str = "float32") -> Tensor:
         self._bytes[name] = values.size * np.dtype(dtype).itemsize
-        return graph.constant(values, dtype)
+        return graph.constant(half(name, values) if dtype == "float16" else values, dtype)
 
     def _scales(self, graph: Graph, name: str) -> Tensor:
         """Of the rows [out] of an integer matrix that is in the graph."""

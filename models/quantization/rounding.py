@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.errors import BuildError
 from models.tflite.graph import Array, Quantized
 
 Dtype = Literal["float32", "float16", "int8", "int4"]
@@ -73,8 +74,11 @@ def quantize_matrix(key: str, weight: Array, dtype: Dtype, block: int = 0) -> Qu
         weight: float32 [out, in].
         dtype: int8 or int4.
         block: Values of a row that share a scale; 0 for the whole row.
+
+    Raises:
+        BuildError: A block has a scale that is no float16 number; the message names the constant.
     """
-    scales, values = _scales(weight, dtype, block), np.empty(weight.shape, np.int8)
+    scales, values = _scales(key, weight, dtype, block), np.empty(weight.shape, np.int8)
     for start in range(0, len(weight), ROWS):  # a vocabulary's rows at once would take four times their bytes
         rows = slice(start, start + ROWS)
         values[rows] = _round(weight[rows] / _spread(scales[rows], weight.shape[1]), dtype)
@@ -102,7 +106,7 @@ class Rounding:
 
     def quantize(self, key: str, weight: Array, dtype: Dtype, block: int = 0) -> Quantized:
         """As `quantize_matrix`, with the same scales."""
-        scales = _scales(weight, dtype, block)
+        scales = _scales(key, weight, dtype, block)
         steps = np.ascontiguousarray(_spread(scales, weight.shape[1]).T)  # [in, out]
         rest, values = weight.T.copy("C"), np.empty(steps.shape, np.float32)
         for far in range(0, len(rest), FAR):
@@ -128,23 +132,38 @@ def _spread(scales: Array, size: int) -> Array:
     return scales.repeat(size // scales.shape[1], axis=1)
 
 
-def _scales(weight: Array, dtype: Dtype, block: int) -> Array:
+def half(key: str, values: Array) -> Array:
+    """The values as float16.
+
+    Raises:
+        BuildError: One is not finite in float16; the message names the constant and the value.
+    """
+    with np.errstate(over="ignore"):
+        found: Array = values.astype(np.float16)
+    if not np.isfinite(found).all():
+        largest = values[~np.isfinite(found)][0]
+        raise BuildError(f"{key}: {largest:.6g} is no float16 number, whose largest is 65504")
+    return found
+
+
+def _scales(key: str, weight: Array, dtype: Dtype, block: int) -> Array:
     """What one level is worth: float32 [out, blocks], exact in float16 where there are several blocks."""
     blocks = weight.reshape(len(weight), -1, block or weight.shape[1])
     largest = np.maximum(blocks.max(axis=2, keepdims=True), -blocks.min(axis=2, keepdims=True))
     if dtype == "int8":
-        best = _representable(largest / LEVELS[dtype], block)
+        best = _representable(key, largest / LEVELS[dtype], block)
         return best[:, :, 0]
     best, least = largest, np.full_like(largest, np.inf)
     for share in SHARES:
-        scales = _representable(largest * np.float32(share / LEVELS[dtype]), block)
+        scales = _representable(key, largest * np.float32(share / LEVELS[dtype]), block)
         error = np.square(blocks - _round(blocks / scales, dtype) * scales).sum(2, keepdims=True)
         best, least = np.where(error < least, scales, best), np.minimum(error, least)
     return best[:, :, 0]
 
 
-def _representable(scales: Array, block: int) -> Array:
+def _representable(key: str, scales: Array, block: int) -> Array:
     """Not zero, and a float16 number where the file holds it as one."""
     if block:
-        return np.maximum(scales, np.finfo(np.float16).tiny).astype(np.float16).astype(np.float32)
+        smallest = np.finfo(np.float16).smallest_subnormal
+        return half(f"{key}, scale of a block", np.maximum(scales, smallest)).astype(np.float32)
     return np.maximum(scales, np.finfo(np.float32).tiny)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.errors import BuildError
 from models.quantization.constants import Parameters
 from models.quantization.rounding import Dtype, Ranges, Scheme, quantize_matrix
 from models.tflite.graph import Array, Model, Tensor
@@ -43,6 +44,13 @@ def test_a_product_is_that_of_the_stored_matrix(compiled: Compile, scheme: Schem
     expected = X @ stored(WEIGHTS["a"], scheme).T + WEIGHTS["a.bias"]
     # an int8 product rounds the activations as well
     assert relative_error(found, expected) < (0.01 if scheme.dtype == "int8" else 1e-5)
+
+
+def test_a_weight_that_the_files_format_cannot_hold_is_refused_and_named() -> None:
+    weights = WEIGHTS | {"a": np.full((8, 32), 1e5, np.float32)}
+    graph = Model("test").subgraph("f")
+    with pytest.raises(BuildError, match=r"^a: 100000 is no float16 number"):
+        Parameters(weights, Scheme("float16", "float16")).linear(graph, "a", graph.input("x", [1, 32]))
 
 
 def test_joined_matrices_give_the_products_side_by_side(compiled: Compile, scheme: Scheme) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.quantization.rounding import LEVELS, Dtype, Rounding, quantize_matrix
+from models.errors import BuildError
+from models.quantization.rounding import LEVELS, Dtype, Rounding, half, quantize_matrix
 from models.tflite.graph import Array
 
 
@@ -33,14 +34,43 @@ def test_every_value_is_the_nearest_level_and_the_largest_is_kept(
 @given(st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([0, 32]))
 def test_four_bits_lose_no_more_than_with_the_whole_range(numbers: int, rows: int, block: int) -> None:
     weight = matrix(numbers, rows, 64)
+    assume(not block or np.abs(weight).max() <= 7 * 65504)
     found = quantize_matrix("w", weight, "int4", block)
     assert found.scales.shape == ((rows, 2) if block else (rows,))
     assert np.abs(found.values).max() <= 7
     blocks = weight.reshape(rows, -1, block or 64)
     scales = np.abs(blocks).max(2, keepdims=True) / 7
+    if block:
+        scales = scales.astype(np.float16).astype(np.float32)
     least = np.square(np.rint(blocks / scales) * scales - blocks).sum()
     stored = found.values.reshape(blocks.shape) * found.scales.reshape(rows, -1, 1)
     assert np.square(stored - blocks).sum() <= least * 1.001
+
+
+def test_a_value_too_large_for_a_blocks_scale_is_refused_and_the_constant_named() -> None:
+    weight = matrix(76793, 6, 64)  # the last row reaches 1.26e6
+    with pytest.raises(BuildError, match=r"^w, scale of a block: \d+ is no float16 number, whose largest"):
+        quantize_matrix("w", weight, "int4", 32)
+    assert np.isfinite(quantize_matrix("w", weight, "int4").scales).all()
+
+
+def test_a_block_of_tiny_values_uses_all_levels() -> None:
+    weight = matrix(1, 1, 64)
+    weight *= 2e-5 / np.abs(weight).max()  # a level is worth less than float16's smallest normal number
+    found = quantize_matrix("w", weight, "int4", 32)
+    assert np.abs(found.values).reshape(2, 32).max(1).tolist() == [7, 7]
+
+
+def test_a_block_of_zeros_stays_one() -> None:
+    found = quantize_matrix("w", np.zeros((1, 64), np.float32), "int4", 32)
+    assert not found.values.any()
+    assert (found.scales > 0).all()
+
+
+def test_a_weight_beyond_half_precision_is_refused_and_the_constant_named() -> None:
+    assert half("w", np.array([65504, -65504, 6e-8], np.float32)).dtype == np.float16
+    with pytest.raises(BuildError, match=r"^w: 65520 is no float16 number, whose largest is 65504$"):
+        half("w", np.array([1, 65520], np.float32))
 
 
 def test_scales_of_blocks_are_exact_in_half_precision() -> None:
