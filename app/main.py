@@ -20,8 +20,8 @@ from app.engine.config import EngineConfig
 from app.engine.interface import Engine
 from app.guard.guard import Guard
 from app.guard.loader import GuardFiles
-from app.guard.thresholds import Thresholds
 from app.guard.token_bias import ProfanityBias
+from app.guard.verdict import Thresholds
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver, KeyCheck, Observer

@@ -73,5 +73,5 @@ class DeferredGuard:
 
     def _settled(self) -> int:
         """The index up to which nothing that follows can excuse a word."""
-        index, _ = self._guard.open_from(self._text, before=self._before)
+        index, _ = self._guard.pending_from(self._text, before=self._before)
         return index

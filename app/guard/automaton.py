@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from app.guard.variants import Form
+from app.guard.variants import Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Forms that share a skeleton: whether one counts inside a longer word, has gaps; the shortest's size."""
 
-    forms: tuple[Form, ...]
+    variants: tuple[Variant, ...]
     inside: bool
     gapped: bool
     size: int
@@ -34,16 +34,16 @@ class Automaton:
     longest: int
 
     def hits(self, skeleton: bytes) -> Iterator[tuple[Group, int, int]]:
-        """Every group in a reading, overlapping ones too, with the runs `[first, last)` that spell it."""
+        """Every group in these runs, overlapping ones too, with the runs `[first, last)` that spell it."""
         for pattern, first, last in self.search.find_matches_as_indexes(skeleton, overlapping=True):
             yield self.groups[pattern], first, last
 
 
-def automaton(forms: set[Form]) -> Automaton:
+def automaton(variants: set[Variant]) -> Automaton:
     """The automaton of these forms."""
-    shared: dict[bytes, list[Form]] = {}
-    for form in sorted(forms, key=_order):
-        shared.setdefault(form.skeleton, []).append(form)
+    shared: dict[bytes, list[Variant]] = {}
+    for variant in sorted(variants, key=_order):
+        shared.setdefault(variant.skeleton, []).append(variant)
     groups = tuple(map(_group, shared.values()))
     gapped = (skeleton for skeleton, group in zip(shared, groups, strict=True) if group.gapped)
     inside = (skeleton for skeleton, group in zip(shared, groups, strict=True) if group.inside)
@@ -61,23 +61,23 @@ def _heads(skeletons: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(skeleton[:size] for skeleton in skeletons for size in range(1, len(skeleton) + 1))
 
 
-def _order(form: Form) -> tuple[int, str, tuple[int, ...], tuple[int, ...], str, str]:
+def _order(variant: Variant) -> tuple[int, str, tuple[int, ...], tuple[int, ...], str, str]:
     """Innocent forms first, then the worst."""
-    entry = form.entry
+    listed = variant.listed
     return (
-        -entry.severity if entry is not None else -9,
-        form.letters,
-        form.counts,
-        form.joints,
-        form.hidden,
-        f"{entry.category} {entry.word} {entry.traits}" if entry is not None else "",
+        -listed.severity if listed is not None else -9,
+        variant.letters,
+        variant.counts,
+        variant.joints,
+        variant.hidden,
+        f"{listed.category} {listed.word} {listed.traits}" if listed is not None else "",
     )
 
 
-def _group(forms: list[Form]) -> Group:
+def _group(variants: list[Variant]) -> Group:
     return Group(
-        tuple(forms),
-        any(form.inside for form in forms),
-        any(form.gapped for form in forms),
-        min(form.size for form in forms),
+        tuple(variants),
+        any(variant.inside for variant in variants),
+        any(variant.gapped for variant in variants),
+        min(variant.size for variant in variants),
     )

@@ -6,9 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from app.guard.normalize import MASKED
-from app.guard.occurrence import AHEAD, BEHIND, Place
+from app.guard.occurrence import AHEAD, BEHIND, Occurrence
 from app.guard.rules import CAPITALIZED
-from app.guard.variants import Form
+from app.guard.variants import Variant
 
 NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)(?:\.? | and | or | [\"'(])$")
 NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[A-Z{MASKED}]")
@@ -45,49 +45,49 @@ NAME_LEFT, NAME_RIGHT = re.compile(r"(?<![A-Za-z])[A-Z][a-z]+ $"), re.compile(r"
 
 
 @dataclass(frozen=True, slots=True)
-class Excuses:
+class Context:
     """The words that excuse others: `foreign` ones, and by word those of the contexts it is innocent in."""
 
     foreign: AbstractSet[str]
     contexts: Mapping[str, AbstractSet[str]]
 
-    def hold(self, form: Form, place: Place) -> bool:
+    def hold(self, variant: Variant, occurrence: Occurrence) -> bool:
         """Whether the form at this place is a name, innocent here, or stands among foreign words."""
-        entry = form.entry
-        if entry is None or place.cuts:
+        listed = variant.listed
+        if listed is None or occurrence.cuts:
             return False
         return bool(
-            (entry.name and _is_name(place, entry.person))
-            or (entry.joiner and _joins(place))
-            or (entry.homograph and self._is_foreign(place))
-            or (entry.word in self.contexts and self._is_at_home(place, self.contexts[entry.word]))
+            (listed.name and _is_name(occurrence, listed.person))
+            or (listed.joiner and _joins(occurrence))
+            or (listed.homograph and self._is_foreign(occurrence))
+            or (listed.word in self.contexts and self._is_at_home(occurrence, self.contexts[listed.word]))
         )
 
-    def _is_foreign(self, place: Place) -> bool:
+    def _is_foreign(self, occurrence: Occurrence) -> bool:
         """Whether one of the words around it is of another language."""
-        before, after = _words_around(place)
+        before, after = _words_around(occurrence)
         return not self.foreign.isdisjoint(before[-WORDS_BEFORE:] + after[:WORDS_AFTER])
 
-    def _is_at_home(self, place: Place, context: AbstractSet[str]) -> bool:
+    def _is_at_home(self, occurrence: Occurrence, context: AbstractSet[str]) -> bool:
         """Whether a word of its innocent context is near: the ass brayed."""
-        if not place.text.isalpha():
+        if not occurrence.text.isalpha():
             return False
-        before, after = _words_around(place)
+        before, after = _words_around(occurrence)
         return INSULTING.isdisjoint(before[-2:]) and not context.isdisjoint(before + after)
 
 
-def _words_around(place: Place) -> tuple[list[str], list[str]]:
-    text = place.folded.text
-    before = WORD.findall(text, max(0, place.start - BEHIND), place.start)
-    return before, WORD.findall(text, place.stop, place.stop + AHEAD)
+def _words_around(occurrence: Occurrence) -> tuple[list[str], list[str]]:
+    text = occurrence.normalized.text
+    before = WORD.findall(text, max(0, occurrence.start - BEHIND), occurrence.start)
+    return before, WORD.findall(text, occurrence.stop, occurrence.stop + AHEAD)
 
 
-def _is_name(place: Place, person: bool) -> bool:
+def _is_name(occurrence: Occurrence, person: bool) -> bool:
     """Whether it is written as a name beside another, or as a person's name in a sentence: ask Dick."""
-    if not CAPITALIZED.fullmatch(place.written):
+    if not CAPITALIZED.fullmatch(occurrence.written):
         return False
-    left = _cased(place, max(0, place.start - BEHIND), place.start)
-    right = _cased(place, place.stop, place.stop + AHEAD)
+    left = _cased(occurrence, max(0, occurrence.start - BEHIND), occurrence.start)
+    right = _cased(occurrence, occurrence.stop, occurrence.stop + AHEAD)
     before, lower = NAME_BEFORE.search(left), LOWER_BEFORE.search(left)
     if NAME_AFTER.match(right) or (before is not None and before[1] not in NO_NAMES):
         return True
@@ -96,19 +96,19 @@ def _is_name(place: Place, person: bool) -> bool:
     return lower is not None or (not left.strip() and PERSON_AFTER.match(right) is not None)
 
 
-def _joins(place: Place) -> bool:
+def _joins(occurrence: Occurrence) -> bool:
     """Whether it joins two words or two names: kitchen-cum-diner, Stow cum Quy."""
-    left = _cased(place, max(0, place.start - BEHIND), place.start)
-    right = _cased(place, place.stop, place.stop + AHEAD)
+    left = _cased(occurrence, max(0, occurrence.start - BEHIND), occurrence.start)
+    right = _cased(occurrence, occurrence.stop, occurrence.stop + AHEAD)
     hyphens = left[-1:] == "-" == right[:1] and left[-2:-1].isalpha() and right[1:2].isalpha()
-    names = NAME_LEFT.search(left) and NAME_RIGHT.match(right) and place.written.islower()
+    names = NAME_LEFT.search(left) and NAME_RIGHT.match(right) and occurrence.written.islower()
     return bool(hyphens or names)
 
 
-def _cased(place: Place, start: int, stop: int) -> str:
+def _cased(occurrence: Occurrence, start: int, stop: int) -> str:
     """Folded text with the original's capitals."""
-    folded = place.folded
+    normalized = occurrence.normalized
     return "".join(
-        letter.upper() if folded.source[folded.origin[index]].isupper() else letter
-        for index, letter in enumerate(folded.text[start:stop], start)
+        letter.upper() if normalized.source[normalized.origin[index]].isupper() else letter
+        for index, letter in enumerate(normalized.text[start:stop], start)
     )

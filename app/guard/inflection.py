@@ -23,7 +23,7 @@ def inflect(word: str, traits: str, tails: Iterable[str]) -> Iterator[str]:
 def joined(word: str, traits: str, heads: Iterable[str]) -> Iterator[str]:
     """The word and its plural written together with a word before it, if its traits let it: stupidbitch."""
     if "w" in traits:
-        yield from (head + form for head in heads for form in (word, *_plurals(word)))
+        yield from (head + variant for head in heads for variant in (word, *_plurals(word)))
 
 
 def _plurals(word: str) -> tuple[str, ...]:

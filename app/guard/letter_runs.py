@@ -1,4 +1,4 @@
-"""Readings: a folded text as runs of one letter, once for each way of telling letters from separators."""
+"""A normalized text as runs of equal letters, once for each way of telling letters from separators."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ SHORT = 128
 
 
 def alphabet(extra: Mapping[str, str]) -> bytes:
-    """The characters that a reading takes for letters, as a table for `bytes.translate`; 0 is no letter."""
+    """The characters that count as letters, as a table for `bytes.translate`; 0 is no letter."""
     letters = {chr(code): chr(code) for code in range(ord("a"), ord("z") + 1)} | dict(extra)
     return bytes(ord(letters.get(chr(code), "\0")) for code in range(256))
 
@@ -41,7 +41,7 @@ PLAIN = alphabet({})
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LetterRuns:
     """Runs of equal letters: run `k` is letter `skeleton[k]` and lies at `[start[k], stop[k])`.
 
     A run never crosses a separator, so a gap lies before run `k` where `start[k] != stop[k - 1]`.
@@ -54,11 +54,11 @@ class Reading:
     plain: bool
 
 
-def read(text: bytes, letters: bytes) -> Reading:
-    """The reading of a folded text by an alphabet; in linear time."""
+def read(text: bytes, letters: bytes) -> LetterRuns:
+    """The letter runs of a normalized text by an alphabet; in linear time."""
     marked = text.translate(letters)
     skeleton, start, stop = _runs_of_short(marked) if len(marked) <= SHORT else _runs_of_long(marked)
-    return Reading(skeleton.translate(COARSE), start, stop, letters == PLAIN)
+    return LetterRuns(skeleton.translate(COARSE), start, stop, letters == PLAIN)
 
 
 def _runs_of_short(marked: bytes) -> tuple[bytes, Sequence[int], Sequence[int]]:

@@ -6,15 +6,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.guard.automaton import automaton
-from app.guard.context import Excuses
+from app.guard.context import Context
 from app.guard.guard import Guard
 from app.guard.inflection import inflect, joined
 from app.guard.letter_runs import LEET
-from app.guard.normalize import FoldTable
+from app.guard.normalize import CharacterTable
 from app.guard.rules import SHORT, VERSION
-from app.guard.thresholds import Thresholds
-from app.guard.variants import Form, hidden_forms, plain_forms
-from app.guard.word_list import Entry, MalformedListError, lines, read_contexts, read_entries, read_words
+from app.guard.variants import Variant, hidden_variants, plain_variants
+from app.guard.verdict import Thresholds
+from app.guard.word_list import (
+    ListedWord,
+    MalformedListError,
+    lines,
+    read_contexts,
+    read_listed_words,
+    read_words,
+)
 
 DATA = Path(__file__).parent / "data"
 WORDS, INNOCENT, TAILS = DATA / "words.tsv", DATA / "innocent.txt", DATA / "tails.txt"
@@ -34,38 +41,38 @@ def load_guard(*, allow_file: Path | None, deny_file: Path | None, thresholds: T
     Raises:
         MalformedListError: If a list cannot be read; says the file and the line.
     """
-    entries = read_entries(WORDS) + (read_entries(deny_file) if deny_file else [])
+    listed_words = read_listed_words(WORDS) + (read_listed_words(deny_file) if deny_file else [])
     allowed = read_words(allow_file) if allow_file else []
     digest = hashlib.sha256(repr((VERSION, thresholds)).encode())
     for path in (*BUILT_IN, allow_file, deny_file):
         digest.update(path.read_bytes() if path else b"-")
-    return make_guard(entries, allowed, thresholds, digest.hexdigest()[:12])
+    return make_guard(listed_words, allowed, thresholds, digest.hexdigest()[:12])
 
 
 def make_guard(
-    entries: Iterable[Entry], allowed: Iterable[str], thresholds: Thresholds, version: str
+    listed_words: Iterable[ListedWord], allowed: Iterable[str], thresholds: Thresholds, version: str
 ) -> Guard:
     """A guard for these entries that lets the allowed words and the built-in innocent ones pass."""
-    table = FoldTable({line[0]: line.split("\t")[1] for _, line in lines(LOOKALIKES)})
+    table = CharacterTable({line[0]: line.split("\t")[1] for _, line in lines(LOOKALIKES)})
     excused = {_letters(word, table) for word in allowed}
     innocent = excused | {_letters(word, table) for word in read_words(INNOCENT)}
-    words = {form for phrase in innocent for form in plain_forms(phrase, None)}
-    hidden: set[Form] = set()
+    words = {variant for phrase in innocent for variant in plain_variants(phrase, None)}
+    hidden: set[Variant] = set()
     heads, tails = read_words(HEADS), read_words(TAILS)
-    for entry in entries:
-        base = _letters(entry.word, table)
-        for word in inflect(base, entry.traits, tails) if base not in excused else ():
-            words.update(plain_forms(word, entry))
-            if entry.spelled and " " not in word and len(word) >= SHORT:
-                hidden.update(hidden_forms(word, base if base in word else word, entry))
-        for word in joined(base, entry.traits, heads) if base not in excused else ():
-            words.update(plain_forms(word, Entry(base, entry.category, entry.severity)))
+    for listed in listed_words:
+        base = _letters(listed.word, table)
+        for word in inflect(base, listed.traits, tails) if base not in excused else ():
+            words.update(plain_variants(word, listed))
+            if listed.spelled and " " not in word and len(word) >= SHORT:
+                hidden.update(hidden_variants(word, base if base in word else word, listed))
+        for word in joined(base, listed.traits, heads) if base not in excused else ():
+            words.update(plain_variants(word, ListedWord(base, listed.category, listed.severity)))
     return Guard(
         table,
         automaton(words),
         automaton(hidden),
         frozenset(read_words(FRAGMENTS)),
-        Excuses(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS)),
+        Context(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS)),
         thresholds,
         version,
     )
@@ -117,8 +124,8 @@ def _stamp(path: Path | None) -> Stamp:
     return (status.st_mtime_ns, status.st_size) if status else None
 
 
-def _letters(phrase: str, table: FoldTable) -> str:
+def _letters(phrase: str, table: CharacterTable) -> str:
     """A phrase in the letters a to z, its words parted by single spaces."""
-    folded = "".join(map(table.expand, phrase))
-    letters = (LEET.get(letter, letter) for letter in folded if letter != "'")
+    normalized = "".join(map(table.expand, phrase))
+    letters = (LEET.get(letter, letter) for letter in normalized if letter != "'")
     return " ".join("".join(letter if letter.isalpha() else " " for letter in letters).split())

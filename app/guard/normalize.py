@@ -22,7 +22,7 @@ FILLERS = "\u115f\u1160\u3164\uffa0"
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Normalized:
     """ASCII text of the same length or nearly: `origin[i]` is the index in `source` of `text[i]`."""
 
     source: str
@@ -34,7 +34,7 @@ class Folded:
         return self.source[self.origin[start] : self.origin[stop - 1] + 1] if start < stop else ""
 
 
-class FoldTable(dict[int, str]):
+class CharacterTable(dict[int, str]):
     """Code point to folded character, for `str.translate`; filled as code points are met."""
 
     def __init__(self, lookalikes: Mapping[str, str]) -> None:
@@ -42,8 +42,8 @@ class FoldTable(dict[int, str]):
         self.lookalikes = lookalikes
 
     def __missing__(self, code: int) -> str:
-        folded = self.expand(chr(code))
-        mark = folded if len(folded) == 1 else SEVERAL
+        normalized = self.expand(chr(code))
+        mark = normalized if len(normalized) == 1 else SEVERAL
         if len(self) < REMEMBERED:
             self[code] = mark
         return mark
@@ -55,11 +55,11 @@ class FoldTable(dict[int, str]):
         if character in self.lookalikes:
             return self.lookalikes[character]
         plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-        folded = "".join(map(self._one, plain))
-        if len(folded) > 1 and unicodedata.category(character) in {"So", "No", "Po", "Sk"}:
-            letters = [letter for letter in folded if letter.isalpha()]
+        normalized = "".join(map(self._one, plain))
+        if len(normalized) > 1 and unicodedata.category(character) in {"So", "No", "Po", "Sk"}:
+            letters = [letter for letter in normalized if letter.isalpha()]
             return letters[0] if len(letters) == 1 else "."
-        return folded or IGNORED
+        return normalized or IGNORED
 
     def _one(self, character: str) -> str:
         category = unicodedata.category(character)
@@ -80,11 +80,11 @@ class FoldTable(dict[int, str]):
         return FOREIGN if category[0] in "LMNC" else "."
 
 
-def fold(text: str, table: FoldTable) -> Folded:
+def normalize(text: str, table: CharacterTable) -> Normalized:
     """Fold a text; in linear time."""
     flat = text.translate(table)
     if IGNORED not in flat and SEVERAL not in flat:
-        return Folded(text, flat, range(len(text)))
+        return Normalized(text, flat, range(len(text)))
     pieces: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(flat):
@@ -93,4 +93,4 @@ def fold(text: str, table: FoldTable) -> Folded:
         piece = table.expand(text[index]) if character == SEVERAL else character
         pieces.append(piece)
         origin.extend([index] * len(piece))
-    return Folded(text, "".join(pieces), origin)
+    return Normalized(text, "".join(pieces), origin)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.guard.normalize import Folded
+from app.guard.normalize import Normalized
 from app.guard.verdict import Span
-from app.guard.word_list import Entry
+from app.guard.word_list import ListedWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Match:
 
     start: int
     stop: int
-    entry: Entry | None
+    listed: ListedWord | None
     excused: bool
 
     def covers(self, other: "Match") -> bool:
@@ -35,8 +35,8 @@ def exposed(matches: Iterable[Match]) -> list[Match]:
 
 
 def _exposed(cluster: list[Match]) -> list[Match]:
-    bad = [match for match in cluster if match.entry is not None and not match.excused]
-    innocent = [match for match in cluster if match.entry is None]
+    bad = [match for match in cluster if match.listed is not None and not match.excused]
+    innocent = [match for match in cluster if match.listed is None]
     while True:
         open_bad = [match for match in bad if not any(cover.covers(match) for cover in innocent)]
         kept = [
@@ -67,12 +67,12 @@ def _clusters(matches: Iterable[Match]) -> Iterator[list[Match]]:
         yield cluster
 
 
-def spans(bad: Iterable[Match], folded: Folded) -> list[Span]:
+def spans(bad: Iterable[Match], normalized: Normalized) -> list[Span]:
     """One span for each group of overlapping matches, named after the most severe."""
     found = []
     for cluster in _clusters(bad):
-        start = folded.origin[cluster[0].start]
-        end = folded.origin[max(match.stop for match in cluster) - 1] + 1
-        worst = max((match.entry for match in cluster if match.entry), key=lambda entry: entry.severity)
+        start = normalized.origin[cluster[0].start]
+        end = normalized.origin[max(match.stop for match in cluster) - 1] + 1
+        worst = max((match.listed for match in cluster if match.listed), key=lambda listed: listed.severity)
         found.append(Span(start, end, worst.category, worst.severity))
     return found

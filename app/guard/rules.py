@@ -4,8 +4,8 @@ import re
 from collections.abc import Set as AbstractSet
 
 from app.guard.leetspeak import is_censored, is_leet
-from app.guard.occurrence import AHEAD, BEHIND, Place, is_letter
-from app.guard.variants import HIDDEN, Form
+from app.guard.occurrence import AHEAD, BEHIND, Occurrence, is_letter
+from app.guard.variants import HIDDEN, Variant
 
 VERSION = 2
 """Raised with every change of a rule; part of the guard's version."""
@@ -43,109 +43,118 @@ NOT_CUT_AFTER = re.compile(r"\. ?[a-z0-9]|'[a-z]")
 GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u052f]")
 
 
-def accepts(form: Form, place: Place, fragments: AbstractSet[str]) -> bool:
+def accepts(variant: Variant, occurrence: Occurrence, fragments: AbstractSet[str]) -> bool:
     """Whether the form stands at this place, which has its skeleton.
 
     `fragments` are ordinary words that a word cut in two may fall into: who re.
     """
-    entry, inside = form.entry, form.inside
-    if not (inside or (place.opens and place.closes)) or not fits(form, place):
+    listed, inside = variant.listed, variant.inside
+    if not (inside or (occurrence.opens and occurrence.closes)) or not fits(variant, occurrence):
         return False
-    if entry is None:
-        return place.cuts == form.joints and _joined(place)
-    if HIDDEN in form.letters:
-        return is_censored(form, place)
-    if not _stands_free(form, place):
+    if listed is None:
+        return occurrence.cuts == variant.joints and _joined(occurrence)
+    if HIDDEN in variant.letters:
+        return is_censored(variant, occurrence)
+    if not _stands_free(variant, occurrence):
         return False
-    if not place.reading.plain and not is_leet(form, place):
+    if not occurrence.letter_runs.plain and not is_leet(variant, occurrence):
         return False
-    cuts = place.cuts
+    cuts = occurrence.cuts
     if not cuts and inside:
         return True
-    if not (place.opens and place.closes):
+    if not (occurrence.opens and occurrence.closes):
         return False
-    if cuts == form.joints:
-        return _joined(place)
-    if len(cuts) == place.last - place.first - 1:
-        return form.spelled and _spelled(form, place)
-    return form.cut and place.counts == form.counts and _cut(place, fragments)
+    if cuts == variant.joints:
+        return _joined(occurrence)
+    if len(cuts) == occurrence.last - occurrence.first - 1:
+        return variant.spelled and _spelled(variant, occurrence)
+    return variant.cut and occurrence.counts == variant.counts and _cut(occurrence, fragments)
 
 
-def fits(form: Form, place: Place) -> bool:
+def fits(variant: Variant, occurrence: Occurrence) -> bool:
     """Whether the letters at a place with the form's skeleton are the form's.
 
     The skeleton does not tell i from l, for which 1, ! and | are written, and of a word that leaves no
     doubt one for the other. An innocent form is written as it is; of others a run may be stretched, but
     by one letter only if the word leaves no doubt.
     """
-    text, start = place.folded.text, place.reading.start
-    either = "1!|l" if form.cut else "1!|"
-    for run, letter in enumerate(form.letters):
-        if letter in "il" and text[start[place.first + run]] not in letter + either:
+    text, start = occurrence.normalized.text, occurrence.letter_runs.start
+    either = "1!|l" if variant.cut else "1!|"
+    for run, letter in enumerate(variant.letters):
+        if letter in "il" and text[start[occurrence.first + run]] not in letter + either:
             return False
-    if form.entry is None or HIDDEN in form.letters:
-        return form.entry is not None or place.counts == form.counts
-    doubt = 0 if form.spelled else 1
+    if variant.listed is None or HIDDEN in variant.letters:
+        return variant.listed is not None or occurrence.counts == variant.counts
+    doubt = 0 if variant.spelled else 1
     return all(
-        have == want or have > want + doubt for have, want in zip(place.counts, form.counts, strict=True)
+        have == want or have > want + doubt
+        for have, want in zip(occurrence.counts, variant.counts, strict=True)
     )
 
 
-def _joined(place: Place) -> bool:
-    return all(JOINT.fullmatch(gap) for gap in place.gaps)
+def _joined(occurrence: Occurrence) -> bool:
+    return all(JOINT.fullmatch(gap) for gap in occurrence.gaps)
 
 
-def _stands_free(form: Form, place: Place) -> bool:
+def _stands_free(variant: Variant, occurrence: Occurrence) -> bool:
     """Whether it is no part of an identifier, an id or another alphabet: ass1gn, tits = 5, ass_id, јар."""
-    after = place.after(4)
-    if not form.cut:
-        if NUMBER_BEFORE.search(place.before(2)) or NUMBER_AFTER.match(after):
+    after = occurrence.after(4)
+    if not variant.cut:
+        if NUMBER_BEFORE.search(occurrence.before(2)) or NUMBER_AFTER.match(after):
             return False
-        if ASSIGNED.match(after) and place.text.isalpha() and place.written.islower():
+        if ASSIGNED.match(after) and occurrence.text.isalpha() and occurrence.written.islower():
             return False
-    if form.size >= SHORT:
+    if variant.size >= SHORT:
         return True
-    if CODE_BEFORE.search(place.before(2)) or CODE_AFTER.match(after):
+    if CODE_BEFORE.search(occurrence.before(2)) or CODE_AFTER.match(after):
         return False
-    if place.written.isupper() and NUMBERED.match(after):
+    if occurrence.written.isupper() and NUMBERED.match(after):
         return False
-    native = place.text.isalpha() and all(map(GREEK_OR_CYRILLIC.match, filter(str.isalpha, place.written)))
-    return not (native or is_letter(place.before(1)) or is_letter(after[:1]) or IDENTIFIER.match(after))
+    native = occurrence.text.isalpha() and all(
+        map(GREEK_OR_CYRILLIC.match, filter(str.isalpha, occurrence.written))
+    )
+    return not (native or is_letter(occurrence.before(1)) or is_letter(after[:1]) or IDENTIFIER.match(after))
 
 
-def _spelled(form: Form, place: Place) -> bool:
+def _spelled(variant: Variant, occurrence: Occurrence) -> bool:
     """Whether it is f u c k, and not single letters of something longer."""
-    gaps = place.gaps
+    gaps = occurrence.gaps
     separators = {gap.strip() for gap in gaps}
     if len(separators) > 1 or not all(GAP.fullmatch(gap) for gap in gaps):
         return False
-    if _is_listed(place, gaps[0].strip()):
+    if _is_listed(occurrence, gaps[0].strip()):
         return False
-    before, after = ALONE_BEFORE.search(place.before(BEHIND)), ALONE_AFTER.match(place.after(AHEAD))
+    before, after = ALONE_BEFORE.search(occurrence.before(BEHIND)), ALONE_AFTER.match(occurrence.after(AHEAD))
     left = before is not None and before[2].strip() in separators
     right = after is not None and after[1].strip() in separators
-    if form.size < SHORT:
+    if variant.size < SHORT:
         alike = len(set(gaps)) == 1 and SHORT_GAP.fullmatch(gaps[0])
-        apart = len(gaps) == form.size - 1
-        return bool(alike) and apart and not left and not right and place.written.upper() != place.written
-    if form.inside:
+        apart = len(gaps) == variant.size - 1
+        return (
+            bool(alike)
+            and apart
+            and not left
+            and not right
+            and occurrence.written.upper() != occurrence.written
+        )
+    if variant.inside:
         return True
     pronoun = before is not None and before[1] in PRONOUNS and before.start() == before.start(1)
     return (pronoun or not left) and (not right or (after is not None and after[2] in PRONOUNS))
 
 
-def _is_listed(place: Place, separator: str) -> bool:
+def _is_listed(occurrence: Occurrence, separator: str) -> bool:
     """Whether the letters are arguments, a list or a set of characters: f(u, c, k), int f, u; [s-h-i-t]."""
-    opening, closing = place.before(2).strip()[-1:], place.after(2).strip()[:1]
+    opening, closing = occurrence.before(2).strip()[-1:], occurrence.after(2).strip()[:1]
     if "," in separator:
         return len(separator) > 1 or closing == ";" or (opening + closing) in {"()", "[]", "{}"}
     return separator == "-" and opening + closing == "[]"
 
 
-def _cut(place: Place, fragments: AbstractSet[str]) -> bool:
+def _cut(occurrence: Occurrence, fragments: AbstractSet[str]) -> bool:
     """Whether it is fu ck, and not words of their own such as who re, and Shi Ting."""
-    pieces, gaps = place.pieces, place.gaps
-    if place.before(1) == "'" or NOT_CUT_AFTER.match(place.after(3)):
+    pieces, gaps = occurrence.pieces, occurrence.gaps
+    if occurrence.before(1) == "'" or NOT_CUT_AFTER.match(occurrence.after(3)):
         return False
     even = len(set(gaps)) == 1 and not gaps[0].isspace()
     if not (len(pieces) <= 3 or even) or not all(CUT.fullmatch(gap) for gap in gaps):

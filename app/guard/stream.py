@@ -3,7 +3,6 @@
 from typing import Literal
 
 from app.guard.guard import SEAM, Guard
-from app.guard.thresholds import Thresholds
 from app.guard.verdict import Span, Verdict
 
 LONG = 256
@@ -26,11 +25,9 @@ class GuardStream:
         self,
         guard: Guard,
         before: str = "",
-        thresholds: Thresholds | None = None,
         policy: OutputPolicy = "mask",
     ) -> None:
         self.guard = guard
-        self.thresholds = thresholds
         self.policy = policy
         self.verdict = Verdict()
         self._before = before[-SEAM:]
@@ -61,7 +58,7 @@ class GuardStream:
         if self._held < self._enough:
             return ""
         held = "".join(self._pieces)
-        end, suspect = self.guard.open_from(held, before=self._before)
+        end, suspect = self.guard.pending_from(held, before=self._before)
         safe = self._pass(held, end, suspect)
         self._enough = self._held + max(0, self._held - LONG) // 8
         return safe
@@ -75,9 +72,7 @@ class GuardStream:
         self._pieces, self._held = [held[end:]], len(held) - end
         if not end:
             return ""
-        verdict = (
-            self.guard.check(held, before=self._before, thresholds=self.thresholds) if suspect else Verdict()
-        )
+        verdict = self.guard.check(held, before=self._before) if suspect else Verdict()
         settled = Verdict(tuple(span for span in verdict.spans if span.end <= end))
         moved = (
             Span(span.start + self._passed, span.end + self._passed, span.category, span.severity)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 
 from app.guard.letter_runs import COARSE
-from app.guard.word_list import Entry
+from app.guard.word_list import ListedWord
 
 HIDDEN = "*"
 VOWELS = "aeiouy"
@@ -18,7 +18,7 @@ ALONE = {"fuck", "shit", "bitch", "cunt", "nigger", "faggot", "bastard", "asshol
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Variant:
     """Run `k` is letter `letters[k]`, at least `counts[k]` times; a gap stands before each run in `joints`.
 
     `entry` is None where the form is innocent. `hidden` is the letter that a `*` stands for, or as
@@ -28,7 +28,7 @@ class Form:
     letters: str
     counts: tuple[int, ...]
     joints: tuple[int, ...]
-    entry: Entry | None
+    listed: ListedWord | None
     hidden: str = ""
 
     @property
@@ -39,12 +39,12 @@ class Form:
     @property
     def inside(self) -> bool:
         """Whether it is bad inside a longer word too."""
-        return self.entry is not None and self.entry.inside and not self.hidden
+        return self.listed is not None and self.listed.inside and not self.hidden
 
     @property
     def spelled(self) -> bool:
         """Whether it leaves no doubt; see `Entry`."""
-        return self.entry is not None and self.entry.spelled
+        return self.listed is not None and self.listed.spelled
 
     @property
     def gapped(self) -> bool:
@@ -54,7 +54,7 @@ class Form:
     @property
     def cut(self) -> bool:
         """Whether it leaves no doubt even cut in two."""
-        return self.entry is not None and self.entry.cut
+        return self.listed is not None and self.listed.cut
 
     @property
     def skeleton(self) -> bytes:
@@ -62,19 +62,19 @@ class Form:
         return self.letters.encode("ascii").translate(COARSE)
 
 
-def plain_forms(phrase: str, entry: Entry | None) -> Iterator[Form]:
+def plain_variants(phrase: str, listed: ListedWord | None) -> Iterator[Variant]:
     """The forms of a word or of a phrase whose words are parted by single spaces."""
     words = phrase.split(" ")
     if len(words) > 1:
-        yield _runs(words, entry)
+        yield _runs(words, listed)
     solid = "".join(words)
-    whole = _runs([solid], entry)
+    whole = _runs([solid], listed)
     yield whole
-    if entry is not None and len(whole.letters) < len(solid):
-        yield Form(solid, (1,) * len(solid), (), entry)
+    if listed is not None and len(whole.letters) < len(solid):
+        yield Variant(solid, (1,) * len(solid), (), listed)
 
 
-def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
+def hidden_variants(word: str, base: str, listed: ListedWord) -> Iterator[Variant]:
     """The forms of a word with letters hidden: neighbours in its base, vowels, or all but the ends.
 
     The first letter stays, and the last one but in f*** and its like, for a word before ** ends in bold type.
@@ -83,7 +83,7 @@ def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
     Raises:
         ValueError: If the base is no part of the word.
     """
-    kind = Entry(SHORTEST if SHORTEST in word else base[0], entry.category, entry.severity)
+    kind = ListedWord(SHORTEST if SHORTEST in word else base[0], listed.category, listed.severity)
     begin = max(word.index(base), 1)
     end = word.index(base) + len(base)
     blocks = {(start, stop) for start in range(begin, end) for stop in range(start + 1, end + 1)}
@@ -100,11 +100,11 @@ def hidden_forms(word: str, base: str, entry: Entry) -> Iterator[Form]:
             yield _runs([partly], kind, VOWELS[0])
 
 
-def _runs(words: list[str], entry: Entry | None, hidden: str = "") -> Form:
+def _runs(words: list[str], listed: ListedWord | None, hidden: str = "") -> Variant:
     letters, counts, joints = "", [], []
     for word in words:
         joints.append(len(letters))
         for letter, run in groupby(word):
             letters += letter
             counts.append(len(list(run)))
-    return Form(letters, tuple(counts), tuple(joints[1:]), entry, hidden)
+    return Variant(letters, tuple(counts), tuple(joints[1:]), listed, hidden)

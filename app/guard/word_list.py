@@ -16,7 +16,7 @@ class MalformedListError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedWord:
     """A word or a phrase, its category, its severity (1 to 3) and how it may be written.
 
     `traits` is a set of letters:
@@ -85,13 +85,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def read_entries(path: Path) -> list[Entry]:
+def read_listed_words(path: Path) -> list[ListedWord]:
     """Entries from lines of `word`, category, severity and traits, parted by tabs; all but the word optional.
 
     Raises:
         MalformedListError: For a line that is not of this form.
     """
-    entries = []
+    listed_words = []
     for number, line in lines(path):
         word, category, severity, traits = [*line.split("\t"), "", "", ""][:4]
         category, severity = category or DENIED[0], severity or str(DENIED[1])
@@ -99,8 +99,10 @@ def read_entries(path: Path) -> list[Entry]:
             raise MalformedListError(f"{path}:{number}: category is not one of {', '.join(CATEGORIES)}")
         if severity not in {"1", "2", "3"}:
             raise MalformedListError(f"{path}:{number}: severity is not 1, 2 or 3")
-        entries.append(Entry(_clean(word, path, number), category, int(severity), traits.replace("-", "")))
-    return entries
+        listed_words.append(
+            ListedWord(_clean(word, path, number), category, int(severity), traits.replace("-", ""))
+        )
+    return listed_words
 
 
 def read_words(path: Path) -> list[str]:

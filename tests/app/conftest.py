@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from app.guard.guard import Guard
 from app.guard.loader import load_guard
-from app.guard.thresholds import Thresholds
+from app.guard.verdict import Thresholds
 from app.main import create_app
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 from app.model.tokenizer import Tokenizer

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from app.errors import ModelRefusedError
 from app.guard.loader import load_guard
-from app.guard.thresholds import Thresholds
+from app.guard.verdict import Thresholds
 from app.logs import configure_logs
 from app.main import create_app
 from app.server.lifecycle import serve, uncollected

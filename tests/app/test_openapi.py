@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from app.errors import STATUS
 from app.guard.loader import load_guard
-from app.guard.thresholds import Thresholds
+from app.guard.verdict import Thresholds
 from app.main import create_app
 from app.openapi import openapi_text
 from app.settings import Settings

@@ -10,15 +10,15 @@ from pathlib import Path
 import better_profanity
 
 from app.guard.loader import CURATED, OFF, WORDS, make_guard
-from app.guard.thresholds import EVERYTHING
-from app.guard.word_list import lines, read_entries, read_words
+from app.guard.verdict import EVERYTHING
+from app.guard.word_list import lines, read_listed_words, read_words
 
 STOCK = Path(better_profanity.__file__).parent / "profanity_wordlist.txt"
 
 
 def rows() -> list[str]:
     """The lines of words.tsv."""
-    guard = make_guard(read_entries(CURATED), [], EVERYTHING, "")
+    guard = make_guard(read_listed_words(CURATED), [], EVERYTHING, "")
     off = {line.split("\t")[0] for _, line in lines(OFF)}
     added = [word for word in read_words(STOCK) if word not in off and not guard.check(word).flagged]
     return [

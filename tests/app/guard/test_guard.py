@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from app.guard import MASK, Guard, Span, Thresholds, Verdict
-from app.guard.normalize import fold
+from app.guard.normalize import normalize
 from tests.app.guard.strategies import texts
 
 
@@ -53,7 +53,7 @@ def test_a_mask_keeps_the_length_and_every_other_character(guard: Guard, text: s
 
 @given(texts)
 def test_spans_are_ordered_apart_and_begin_and_end_at_visible_characters(guard: Guard, text: str) -> None:
-    visible = set(fold(text, guard.table).origin)
+    visible = set(normalize(text, guard.table).origin)
     end = 0
     for span in guard.check(text).spans:
         assert end <= span.start < span.end <= len(text)
@@ -63,7 +63,7 @@ def test_spans_are_ordered_apart_and_begin_and_end_at_visible_characters(guard: 
 
 @given(texts)
 def test_nothing_is_open_where_the_text_is_decided(guard: Guard, text: str) -> None:
-    assert 0 <= guard.open_from(text)[0] <= len(text)
+    assert 0 <= guard.pending_from(text)[0] <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_nothing_is_open_where_the_text_is_decided(guard: Guard, text: str) -> N
     ],
 )
 def test_what_may_become_a_bad_or_an_innocent_word_is_open(guard: Guard, text: str, open_part: str) -> None:
-    assert text[guard.open_from(text)[0] :] == open_part
+    assert text[guard.pending_from(text)[0] :] == open_part
 
 
 def test_a_bad_word_at_the_end_is_open_until_its_neighbours_are_known(guard: Guard) -> None:
-    assert guard.open_from("you ass")[0] == 4
-    assert guard.open_from("you ass, and that is all there is to say of it")[0] > 8
+    assert guard.pending_from("you ass")[0] == 4
+    assert guard.pending_from("you ass, and that is all there is to say of it")[0] > 8
 
 
 def calls(work: Callable[[], object]) -> int:

@@ -1,13 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.guard.letter_runs import CENSORS, LEET, SHORT, Reading, alphabet, read
+from app.guard.letter_runs import CENSORS, LEET, SHORT, LetterRuns, alphabet, read
 
 PLAIN = alphabet({})
 
 
-def parts(reading: Reading) -> list[tuple[str, int, int]]:
-    return list(zip(reading.skeleton.decode(), reading.start, reading.stop, strict=True))
+def parts(letter_runs: LetterRuns) -> list[tuple[str, int, int]]:
+    return list(zip(letter_runs.skeleton.decode(), letter_runs.start, letter_runs.stop, strict=True))
 
 
 def test_a_reading_has_the_runs_of_equal_letters() -> None:

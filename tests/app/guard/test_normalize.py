@@ -3,16 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import MASK, Guard
-from app.guard.normalize import FOREIGN, MASKED, REMEMBERED, FoldTable, fold
+from app.guard.normalize import FOREIGN, MASKED, REMEMBERED, CharacterTable, normalize
 
 
 @pytest.fixture
-def table() -> FoldTable:
-    return FoldTable({"с": "c", "🅵": "f", "æ": "ae", "€": "3"})
+def table() -> CharacterTable:
+    return CharacterTable({"с": "c", "🅵": "f", "æ": "ae", "€": "3"})
 
 
 @pytest.mark.parametrize(
-    ("written", "folded"),
+    ("written", "normalized"),
     [
         ("Fuck", "fuck"),
         ("fúçk", "fuck"),
@@ -42,36 +42,36 @@ def table() -> FoldTable:
         ("ǽ", "ae"),
     ],
 )
-def test_a_text_is_folded_to_ascii(table: FoldTable, written: str, folded: str) -> None:
-    assert fold(written, table).text == folded
+def test_a_text_is_folded_to_ascii(table: CharacterTable, written: str, normalized: str) -> None:
+    assert normalize(written, table).text == normalized
 
 
 @pytest.mark.parametrize("written", ["plain", "e\u0301a\u200bﬁx", "\u200b", ""])
-def test_every_folded_character_knows_the_character_it_came_from(table: FoldTable, written: str) -> None:
-    folded = fold(written, table)
+def test_every_folded_character_knows_the_character_it_came_from(table: CharacterTable, written: str) -> None:
+    normalized = normalize(written, table)
 
-    assert len(folded.origin) == len(folded.text)
-    for character, index in zip(folded.text, folded.origin, strict=True):
+    assert len(normalized.origin) == len(normalized.text)
+    for character, index in zip(normalized.text, normalized.origin, strict=True):
         assert character in table.expand(written[index])
 
 
-def test_what_was_written_can_be_read_back(table: FoldTable) -> None:
-    folded = fold("xF\u0336uy", table)
+def test_what_was_written_can_be_read_back(table: CharacterTable) -> None:
+    normalized = normalize("xF\u0336uy", table)
 
-    assert folded.text == "xfuy"
-    assert folded.written(1, 3) == "F\u0336u"
-    assert folded.written(2, 2) == ""
+    assert normalized.text == "xfuy"
+    assert normalized.written(1, 3) == "F\u0336u"
+    assert normalized.written(2, 2) == ""
 
 
-def test_the_table_remembers_no_more_code_points_than_it_may(table: FoldTable) -> None:
-    fold("".join(map(chr, range(0x4E00, 0x4E00 + REMEMBERED + 10))), table)
+def test_the_table_remembers_no_more_code_points_than_it_may(table: CharacterTable) -> None:
+    normalize("".join(map(chr, range(0x4E00, 0x4E00 + REMEMBERED + 10))), table)
 
     assert len(table) == REMEMBERED
 
 
 @given(st.text())
 def test_any_text_folds_to_ascii_in_order(guard: Guard, text: str) -> None:
-    folded = fold(text, guard.table)
+    normalized = normalize(text, guard.table)
 
-    assert folded.text.isascii()
-    assert list(folded.origin) == sorted(folded.origin)
+    assert normalized.text.isascii()
+    assert list(normalized.origin) == sorted(normalized.origin)

@@ -2,19 +2,19 @@ import pytest
 
 from app.guard import MASK
 from app.guard.letter_runs import alphabet, read
-from app.guard.normalize import FoldTable, fold
-from app.guard.occurrence import Place, is_border
+from app.guard.normalize import CharacterTable, normalize
+from app.guard.occurrence import Occurrence, is_border
 
 
-def place(text: str, letters: str) -> Place:
-    folded = fold(text, FoldTable({}))
-    reading = read(folded.text.encode(), alphabet({}))
-    first = reading.skeleton.index(letters.encode())
-    return Place(folded, reading, first, first + len(letters))
+def occurrence(text: str, letters: str) -> Occurrence:
+    normalized = normalize(text, CharacterTable({}))
+    letter_runs = read(normalized.text.encode(), alphabet({}))
+    first = letter_runs.skeleton.index(letters.encode())
+    return Occurrence(normalized, letter_runs, first, first + len(letters))
 
 
 def test_a_place_knows_its_text_its_gaps_and_its_pieces() -> None:
-    here = place("xx Fu--ck yy", "fuck")
+    here = occurrence("xx Fu--ck yy", "fuck")
 
     assert (here.start, here.stop) == (3, 9)
     assert here.text == "fu--ck"
@@ -27,8 +27,8 @@ def test_a_place_knows_its_text_its_gaps_and_its_pieces() -> None:
 
 
 def test_a_place_knows_its_runs() -> None:
-    assert place("fuuck", "fuck").counts == (1, 2, 1, 1)
-    assert place("fuuck", "fuck").runs == ["f", "uu", "c", "k"]
+    assert occurrence("fuuck", "fuck").counts == (1, 2, 1, 1)
+    assert occurrence("fuuck", "fuck").run_texts == ["f", "uu", "c", "k"]
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_a_place_knows_its_runs() -> None:
 def test_a_word_ends_at_a_separator_a_change_of_case_or_another_script(
     text: str, index: int, border: bool
 ) -> None:
-    assert is_border(fold(text, FoldTable({})), index) is border
+    assert is_border(normalize(text, CharacterTable({})), index) is border
 
 
 def test_a_place_opens_and_closes_at_borders() -> None:
-    assert place("a fuck", "fuck").opens
-    assert place("a fuck", "fuck").closes
-    assert not place("afucka", "fuck").opens
-    assert not place("afucka", "fuck").closes
+    assert occurrence("a fuck", "fuck").opens
+    assert occurrence("a fuck", "fuck").closes
+    assert not occurrence("afucka", "fuck").opens
+    assert not occurrence("afucka", "fuck").closes

@@ -1,13 +1,13 @@
 from app.guard import Span
-from app.guard.normalize import FoldTable, fold
+from app.guard.normalize import CharacterTable, normalize
 from app.guard.overlaps import Match, exposed, spans
-from app.guard.word_list import Entry
+from app.guard.word_list import ListedWord
 
-BAD, WORSE = Entry("bad", "insult", 2), Entry("worse", "slur", 3)
+BAD, WORSE = ListedWord("bad", "insult", 2), ListedWord("worse", "slur", 3)
 
 
-def match(start: int, stop: int, entry: Entry | None = BAD, excused: bool = False) -> Match:
-    return Match(start, stop, entry, excused)
+def match(start: int, stop: int, listed: ListedWord | None = BAD, excused: bool = False) -> Match:
+    return Match(start, stop, listed, excused)
 
 
 def test_a_bad_match_within_an_innocent_one_does_not_count() -> None:
@@ -29,9 +29,9 @@ def test_a_match_that_only_touches_another_leaves_it_alone() -> None:
 
 
 def test_overlapping_matches_become_one_span_named_after_the_worst() -> None:
-    folded = fold("a\u0301bcdefgh", FoldTable({}))
+    normalized = normalize("a\u0301bcdefgh", CharacterTable({}))
 
-    assert spans([match(0, 3), match(1, 5, WORSE), match(6, 8)], folded) == [
+    assert spans([match(0, 3), match(1, 5, WORSE), match(6, 8)], normalized) == [
         Span(0, 6, "slur", 3),
         Span(7, 9, "insult", 2),
     ]

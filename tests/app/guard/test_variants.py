@@ -1,41 +1,41 @@
-from app.guard.variants import Form, hidden_forms, plain_forms
-from app.guard.word_list import Entry
+from app.guard.variants import Variant, hidden_variants, plain_variants
+from app.guard.word_list import ListedWord
 
-ENTRY = Entry("ass", "profanity", 2)
+ENTRY = ListedWord("ass", "profanity", 2)
 
 
 def test_a_word_is_runs_of_letters_and_letters_alone() -> None:
-    assert list(plain_forms("ass", ENTRY)) == [
-        Form("as", (1, 2), (), ENTRY),
-        Form("ass", (1, 1, 1), (), ENTRY),
+    assert list(plain_variants("ass", ENTRY)) == [
+        Variant("as", (1, 2), (), ENTRY),
+        Variant("ass", (1, 1, 1), (), ENTRY),
     ]
 
 
 def test_an_innocent_word_stands_only_as_it_is_written() -> None:
-    assert list(plain_forms("bass", None)) == [Form("bas", (1, 1, 2), (), None)]
+    assert list(plain_variants("bass", None)) == [Variant("bas", (1, 1, 2), (), None)]
 
 
 def test_a_phrase_stands_with_a_gap_and_without() -> None:
-    forms = list(plain_forms("ass sir", ENTRY))
+    variants = list(plain_variants("ass sir", ENTRY))
 
-    assert forms[0] == Form("assir", (1, 2, 1, 1, 1), (2,), ENTRY)
-    assert forms[1] == Form("asir", (1, 3, 1, 1), (), ENTRY)
+    assert variants[0] == Variant("assir", (1, 2, 1, 1, 1), (2,), ENTRY)
+    assert variants[1] == Variant("asir", (1, 3, 1, 1), (), ENTRY)
 
 
 def test_the_skeleton_makes_no_difference_between_i_and_l() -> None:
-    assert Form("lil", (1, 1, 1), (), None).skeleton == b"iii"
+    assert Variant("lil", (1, 1, 1), (), None).skeleton == b"iii"
 
 
 def test_a_form_inside_words_says_so_unless_letters_are_hidden() -> None:
-    entry = Entry("fuck", "profanity", 3, "i")
+    listed = ListedWord("fuck", "profanity", 3, "i")
 
-    assert Form("fuck", (1, 1, 1, 1), (), entry).inside
-    assert not Form("f*k", (1, 1, 1), (), entry, "**").inside
-    assert not Form("fuck", (1, 1, 1, 1), (), None).inside
+    assert Variant("fuck", (1, 1, 1, 1), (), listed).inside
+    assert not Variant("f*k", (1, 1, 1), (), listed, "**").inside
+    assert not Variant("fuck", (1, 1, 1, 1), (), None).inside
 
 
 def hidden(word: str, base: str) -> set[str]:
-    return {form.letters for form in hidden_forms(word, base, Entry(base, "profanity", 2))}
+    return {variant.letters for variant in hidden_variants(word, base, ListedWord(base, "profanity", 2))}
 
 
 def test_neighbouring_letters_of_a_word_are_hidden() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from app.guard.word_list import Entry, MalformedListError, read_entries, read_words
+from app.guard.word_list import ListedWord, MalformedListError, read_listed_words, read_words
 
 
 def written(folder: Path, text: str) -> Path:
@@ -14,11 +14,11 @@ def written(folder: Path, text: str) -> Path:
 def test_an_entry_is_read_with_all_its_columns(tmp_path: Path) -> None:
     path = written(tmp_path, "# comment\n\nfrell\tprofanity\t2\tsv1\n")
 
-    assert read_entries(path) == [Entry("frell", "profanity", 2, "sv1")]
+    assert read_listed_words(path) == [ListedWord("frell", "profanity", 2, "sv1")]
 
 
 def test_a_word_alone_is_profanity_of_the_highest_severity(tmp_path: Path) -> None:
-    assert read_entries(written(tmp_path, "frell\n")) == [Entry("frell", "profanity", 3)]
+    assert read_listed_words(written(tmp_path, "frell\n")) == [ListedWord("frell", "profanity", 3)]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_malformed_line_is_named_by_file_and_number(tmp_path: Path, line: str,
     path = written(tmp_path, line + "\n")
 
     with pytest.raises(MalformedListError, match=f"{path.name}{message}"):
-        read_entries(path)
+        read_listed_words(path)
 
 
 def test_a_list_that_is_not_there_or_not_utf8_is_malformed(tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_words_may_have_accents_and_be_phrases(tmp_path: Path) -> None:
 
 
 def test_traits_say_how_a_word_may_be_written() -> None:
-    plain, full = Entry("x", "mild", 1), Entry("x", "mild", 1, "inf2")
+    plain, full = ListedWord("x", "mild", 1), ListedWord("x", "mild", 1, "inf2")
 
     assert not any((plain.inside, plain.name, plain.homograph, plain.spelled, plain.cut))
     assert all((full.inside, full.name, full.homograph, full.spelled, full.cut))
-    assert Entry("x", "mild", 1, "1").spelled
-    assert not Entry("x", "mild", 1, "1").cut
+    assert ListedWord("x", "mild", 1, "1").spelled
+    assert not ListedWord("x", "mild", 1, "1").cut
