@@ -24,12 +24,12 @@ from app.guard.word_list import (
 )
 
 DATA = Path(__file__).parent / "data"
-WORDS, INNOCENT, TAILS = DATA / "words.tsv", DATA / "innocent.txt", DATA / "tails.txt"
+CURATED, STOCK = DATA / "curated.tsv", DATA / "better_profanity.tsv"
+INNOCENT, TAILS = DATA / "innocent.txt", DATA / "tails.txt"
 HEADS, FRAGMENTS = DATA / "heads.txt", DATA / "fragments.txt"
 FOREIGN, CONTEXTS = DATA / "foreign.txt", DATA / "contexts.txt"
-CURATED, OFF = DATA / "curated.tsv", DATA / "off.tsv"
 LOOKALIKES = DATA / "lookalikes.tsv"
-BUILT_IN = (WORDS, INNOCENT, HEADS, TAILS, FRAGMENTS, FOREIGN, CONTEXTS, LOOKALIKES)
+BUILT_IN = (CURATED, STOCK, INNOCENT, HEADS, TAILS, FRAGMENTS, FOREIGN, CONTEXTS, LOOKALIKES)
 
 Stamp = tuple[int, int] | None
 log = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ def load_guard(*, allow_file: Path | None, deny_file: Path | None, thresholds: T
     Raises:
         MalformedListError: If a list cannot be read; says the file and the line.
     """
-    listed_words = read_listed_words(WORDS) + (read_listed_words(deny_file) if deny_file else [])
+    lists = (CURATED, STOCK, deny_file) if deny_file else (CURATED, STOCK)
+    listed_words = [listed for path in lists for listed in read_listed_words(path)]
     allowed = read_words(allow_file) if allow_file else []
     digest = hashlib.sha256(repr((VERSION, thresholds)).encode())
     for path in (*BUILT_IN, allow_file, deny_file):

@@ -2,7 +2,7 @@
 
 From the Unicode confusables that the package confusable-homoglyphs ships, from character names
 (LATIN SMALL LETTER O WITH STROKE, NEGATIVE SQUARED LATIN CAPITAL LETTER B), and from `FAUX` below.
-Run: python -m app.guard.build_lookalikes
+Run: python -m app.guard.tools.build_lookalikes
 """
 
 import re
@@ -74,7 +74,7 @@ def _is_plain(character: str) -> bool:
 def rows() -> list[str]:
     """The lines of lookalikes.tsv."""
     return [
-        "# Made by `python -m app.guard.build_lookalikes`: a character, the ASCII it looks like, its name.",
+        "# Made by `python -m app.guard.tools.build_lookalikes`: character, look-alike, name.",
         *(f"{twin}\t{letter}\t{unicodedata.name(twin)}" for twin, letter in lookalikes().items()),
     ]
 

@@ -1,10 +1,10 @@
-from app.guard.loader import CURATED, OFF, WORDS
-from app.guard.tools.build_words import STOCK, rows
+from app.guard.loader import CURATED, STOCK
+from app.guard.tools.build_words import OFF, THEIRS, rows
 from app.guard.word_list import lines, read_words
 
 
-def test_the_word_list_is_what_the_builder_makes_of_its_sources() -> None:
-    assert WORDS.read_text("utf-8").splitlines() == rows()
+def test_the_words_taken_over_are_what_the_builder_makes_of_its_sources() -> None:
+    assert STOCK.read_text("utf-8").splitlines() == rows()
 
 
 def test_no_word_is_both_curated_and_off() -> None:
@@ -15,4 +15,4 @@ def test_no_word_is_both_curated_and_off() -> None:
 
 
 def test_what_is_off_is_a_word_of_better_profanity() -> None:
-    assert {line.split("\t")[0] for _, line in lines(OFF)} <= set(read_words(STOCK)) | {"LEN"}
+    assert {line.split("\t")[0] for _, line in lines(OFF)} <= set(read_words(THEIRS)) | {"LEN"}
