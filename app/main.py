@@ -14,7 +14,7 @@ from app.completion.chat_template import ChatTemplate
 from app.completion.limits import Limits
 from app.completion.pipeline import Pipeline
 from app.completion.service import Service
-from app.completion.tokenizer_pool import Tokenization
+from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.interface import Engine
@@ -60,7 +60,7 @@ def create_app(
         settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
     manifest = model.manifest
     tokenizer = model.open_tokenizer()
-    tokenization = Tokenization(tokenizer, model.open_tokenizer)
+    tokenizer_pool = TokenizerPool(tokenizer, model.open_tokenizer)
     engine = engine or _engine(settings, model)
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
@@ -79,7 +79,7 @@ def create_app(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
-        tokenization=tokenization,
+        tokenizer_pool=tokenizer_pool,
         guard=first,
         bias=bias.against(first),
         retries=settings.profanity_retries,
@@ -92,7 +92,7 @@ def create_app(
         limits=limits,
         engine=engine,
         tokenizer=tokenizer,
-        tokenization=tokenization,
+        tokenizer_pool=tokenizer_pool,
         read_guard=guard,
         bias=bias,
         pipeline=pipeline,

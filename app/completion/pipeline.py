@@ -21,7 +21,7 @@ from app.completion.output_guard import DeferredGuard, OutputGuard
 from app.completion.prompt import Prompt
 from app.completion.stop_strings import StopScanner
 from app.completion.timings import Timings
-from app.completion.tokenizer_pool import Tokenization
+from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.interface import Engine, Steps
 from app.engine.messages import Generation, Tokens
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
@@ -95,7 +95,7 @@ class Pipeline:
         manifest: Manifest,
         engine: Engine,
         tokenizer: Tokenizer,
-        tokenization: Tokenization,
+        tokenizer_pool: TokenizerPool,
         guard: Guard,
         bias: LogitBias,
         retries: int,
@@ -104,7 +104,7 @@ class Pipeline:
         self._manifest = manifest
         self._engine = engine
         self._tokenizer = tokenizer
-        self._tokenization = tokenization
+        self._tokenization = tokenizer_pool
         self.guard = guard
         self.bias = bias
         self._retries = retries

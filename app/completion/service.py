@@ -15,7 +15,7 @@ from app.completion.chat_template import ChatTemplate
 from app.completion.job import Event, Job, Outcome
 from app.completion.limits import Limits
 from app.completion.pipeline import PieceQueue, Pipeline, gather_all
-from app.completion.tokenizer_pool import Tokenization
+from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
 from app.guard.guard import Guard
@@ -49,7 +49,7 @@ class Service:
     limits: Limits
     engine: Engine
     tokenizer: Tokenizer
-    tokenization: Tokenization
+    tokenizer_pool: TokenizerPool
     read_guard: Callable[[], Guard]
     bias: ProfanityBias
     pipeline: Pipeline

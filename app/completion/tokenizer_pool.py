@@ -13,7 +13,7 @@ SHORT = 1000
 """Characters that are tokenized at once: at most some milliseconds. 8,192 letters in a row take 250."""
 
 
-class Tokenization:
+class TokenizerPool:
     """Short prompts are tokenized at once; long ones one by one in a thread, with a model of its own.
 
     A text model is not thread-safe, so `open_another` gives the thread its own, with the first long prompt.
@@ -23,7 +23,7 @@ class Tokenization:
         self._tokenizer = tokenizer
         self._open_another = open_another
         self._other: Tokenizer | None = None
-        self._thread = ThreadPoolExecutor(1, "tokenization")
+        self._thread = ThreadPoolExecutor(1, "tokenizer_pool")
 
     async def ids(self, prompt: Prompt) -> list[int]:
         """Token ids of a prompt."""

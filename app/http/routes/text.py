@@ -30,7 +30,7 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
     """Token ids of a text, and what the window would keep of them."""
     service = service_of(request)
     check_limits(body, service.limits)
-    ids = await service.tokenization.ids(PlainPrompt(body.text))
+    ids = await service.tokenizer_pool.ids(PlainPrompt(body.text))
     limit = given(body.context_window, service.limits.default_window)
     window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
     return TokenizeAnswer(ids=ids, count=len(ids), window=window_report(window))

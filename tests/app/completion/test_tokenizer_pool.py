@@ -9,7 +9,7 @@ import pytest
 
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.prompt import PlainPrompt
-from app.completion.tokenizer_pool import SHORT, Tokenization
+from app.completion.tokenizer_pool import SHORT, TokenizerPool
 from tests.app.conftest import Serve
 from tests.fakes import ByteTokenizer, FakeEngine
 
@@ -34,8 +34,8 @@ class Slow(ByteTokenizer):
 
 async def test_a_short_prompt_is_tokenized_at_once() -> None:
     own, other = Slow(), Slow()
-    tokenization = Tokenization(own, lambda: other)
-    assert await tokenization.ids(PlainPrompt("x" * SHORT)) == [120] * SHORT
+    tokenizer_pool = TokenizerPool(own, lambda: other)
+    assert await tokenizer_pool.ids(PlainPrompt("x" * SHORT)) == [120] * SHORT
     assert (own.threads, other.threads) == (["MainThread"], [])
 
 
@@ -47,16 +47,16 @@ async def test_a_long_prompt_is_tokenized_in_a_thread_that_has_its_own_model() -
         opened.append(other)
         return other
 
-    tokenization = Tokenization(own, open_another)
+    tokenizer_pool = TokenizerPool(own, open_another)
     for _ in range(2):
-        assert await tokenization.ids(PlainPrompt("x" * (SHORT + 1))) == [120] * (SHORT + 1)
+        assert await tokenizer_pool.ids(PlainPrompt("x" * (SHORT + 1))) == [120] * (SHORT + 1)
     assert (own.threads, len(opened)) == ([], 1)
-    assert set(other.threads) == {"tokenization_0"}
+    assert set(other.threads) == {"tokenizer_pool_0"}
 
 
 async def test_the_event_loop_runs_while_a_long_prompt_is_tokenized() -> None:
-    tokenization = Tokenization(Slow(), lambda: Slow(0.5))
-    working = asyncio.create_task(tokenization.ids(PlainPrompt("x" * 5000)))
+    tokenizer_pool = TokenizerPool(Slow(), lambda: Slow(0.5))
+    working = asyncio.create_task(tokenizer_pool.ids(PlainPrompt("x" * 5000)))
     turns = 0
     while not working.done():
         await asyncio.sleep(0.01)
@@ -68,8 +68,8 @@ async def test_a_long_conversation_counts_as_one_prompt() -> None:
     own, other = Slow(), Slow()
     template = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 256}, [256])
     messages = tuple(Message("user", "x" * 600) for _ in range(2))
-    await Tokenization(own, lambda: other).ids(ChatPrompt(messages, template))
-    assert (own.threads, other.threads) == ([], ["tokenization_0"])
+    await TokenizerPool(own, lambda: other).ids(ChatPrompt(messages, template))
+    assert (own.threads, other.threads) == ([], ["tokenizer_pool_0"])
 
 
 async def test_a_deadline_that_passes_while_a_prompt_is_tokenized_is_504(serve: Serve) -> None:

@@ -1,0 +1,256 @@
+"""The order of the stages, over the scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from app.completion.defaults import job_with_defaults, sampling_with_defaults
+from app.completion.job import Job, Piece, Usage
+from app.completion.pipeline import PieceQueue, gather_all
+from app.completion.prompt import PlainPrompt
+from app.completion.service import Service
+from app.engine.messages import Tokens
+from app.errors import (
+    ContentFilterError,
+    DeadlineExceededError,
+    EngineFailedError,
+    InvalidRequestError,
+    NotReadyError,
+)
+from tests.app.asking import FOX
+from tests.fakes import ByteTokenizer, FakeEngine, FakeSteps
+
+pytestmark = pytest.mark.anyio
+
+Compose = Callable[..., FastAPI]
+
+
+class CountingTokenizer(ByteTokenizer):
+    def __init__(self) -> None:
+        self.tokenized: list[str] = []
+
+    def tokenize(self, text: str) -> list[int]:
+        self.tokenized.append(text)
+        return super().tokenize(text)
+
+
+class StallingSteps(FakeSteps):
+    """Never ends where there are more tokens than it may write."""
+
+    async def __anext__(self) -> Tokens:
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            if self.finished and self.finished.reason == "stop":
+                raise
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+
+def serving(compose: Compose, engine: FakeEngine, **parts: Any) -> Service:
+    service: Service = compose(engine, **parts).state.service
+    return service
+
+
+def job(service: Service, prompt: str = "The quick brown fox", *, seed: int = 5, **fields: Any) -> Job:
+    sampling = sampling_with_defaults(service.settings, seed=seed, temperature=0.0)
+    return job_with_defaults(service.settings, service.limits, PlainPrompt(prompt), sampling, **fields)
+
+
+def put(pieces: PieceQueue) -> list[Piece]:
+    """What has been put into a queue."""
+    return [piece for _ in range(pieces.qsize()) if (piece := pieces.get_nowait())]
+
+
+async def test_a_prompt_is_guarded_tokenized_cut_continued_and_counted(compose: Compose) -> None:
+    engine = FakeEngine()
+    service = serving(compose, engine)
+    outcome = await service.pipeline.run(job(service, "one two", window=3, max_tokens=6))
+    (generation,) = engine.generations
+    assert (bytes(generation.prompt), generation.max_tokens, generation.stop_ids) == (b"two", 6, (256,))
+    (choice,) = outcome.choices
+    assert (choice.index, choice.text, choice.finish_reason, choice.logprobs) == (0, " jumps", "length", None)
+    assert outcome.usage == Usage(prompt=3, completion=6, cached=2)
+    assert (outcome.window.limit, outcome.window.dropped) == (3, 4)
+    assert (outcome.policy, outcome.attempts, outcome.seed) == ("reject", 1, 5)
+    metrics = service.metrics.render().decode()
+    for line in (
+        "autocomplete_truncated_total 1.0",
+        "autocomplete_prompt_tokens_total 3.0",
+        "autocomplete_generation_tokens_total 6.0",
+        'autocomplete_finished_total{reason="length"} 1.0',
+        "autocomplete_request_prompt_tokens_sum 3.0",
+        "autocomplete_request_generation_tokens_sum 6.0",
+        "autocomplete_request_queue_time_seconds_sum 0.001",
+        "autocomplete_request_prefill_time_seconds_sum 0.002",
+        "autocomplete_time_to_first_token_seconds_count 1.0",
+        "autocomplete_inter_token_latency_seconds_count 5.0",
+    ):
+        assert line in metrics
+
+
+async def test_nothing_is_done_while_the_engine_is_not_ready(compose: Compose) -> None:
+    tokenizer = CountingTokenizer()
+    service = serving(compose, FakeEngine(state="dead"), open_tokenizer=lambda: tokenizer)
+    with pytest.raises(NotReadyError):
+        await service.pipeline.run(job(service))
+    assert tokenizer.tokenized == []
+
+
+async def test_a_rejected_prompt_is_never_tokenized(compose: Compose) -> None:
+    tokenizer = CountingTokenizer()
+    service = serving(compose, FakeEngine(), open_tokenizer=lambda: tokenizer)
+    with pytest.raises(ContentFilterError):
+        await service.pipeline.run(job(service, "what the fuck"))
+    assert tokenizer.tokenized == []
+
+
+async def test_a_prompt_without_a_token_is_continued_from_the_end_token(compose: Compose) -> None:
+    engine = FakeEngine()
+    service = serving(compose, engine)
+    await service.pipeline.run(job(service, ""))
+    assert engine.generations[0].prompt == (256,)
+
+
+async def test_a_prompt_that_may_not_be_cut_is_refused(compose: Compose) -> None:
+    service = serving(compose, FakeEngine())
+    with pytest.raises(InvalidRequestError, match=r"^prompt: longer than its window of 3 tokens$"):
+        await service.pipeline.run(job(service, "one two", window=3, refuse_truncation=True))
+
+
+async def test_choices_are_numbered_from_the_first_index_and_their_pieces_too(compose: Compose) -> None:
+    service = serving(compose, FakeEngine(scripts=[" a", " b"]))
+    pieces: PieceQueue = asyncio.Queue()
+    outcome = await service.pipeline.run(job(service, choices=2), pieces, first_index=3)
+    assert [choice.index for choice in outcome.choices] == [3, 4]
+    assert {piece.index for piece in put(pieces)} == {3, 4}
+
+
+async def test_an_echo_is_the_first_piece_and_begins_the_choice(compose: Compose) -> None:
+    service = serving(compose, FakeEngine())
+    pieces: PieceQueue = asyncio.Queue()
+    outcome = await service.pipeline.run(job(service, "x", echo=True), pieces)
+    first, *rest = put(pieces)
+    assert first == Piece(0, "x")
+    assert "x" + "".join(piece.text for piece in rest) == outcome.choices[0].text == "x" + FOX
+
+
+async def test_a_retry_has_a_seed_of_its_own_and_some_temperature(compose: Compose) -> None:
+    engine = FakeEngine(scripts=[" fine", " you fuck off", " fine too"])
+    service = serving(compose, engine)
+    outcome = await service.pipeline.run(job(service, choices=2))
+    assert [choice.text for choice in outcome.choices] == [" fine", " fine too"]
+    assert outcome.attempts == 2
+    sampled = [(each.sampling.seed, each.sampling.temperature) for each in engine.generations]
+    assert sampled == [(5, 0.0), (6, 0.0), (8, 0.8)]
+    assert "autocomplete_guard_retries_total 1.0" in service.metrics.render().decode()
+
+
+async def test_a_choice_of_which_something_was_shown_is_not_tried_again(compose: Compose) -> None:
+    engine = FakeEngine(scripts=[" you fuck off", " fine"])
+    service = serving(compose, engine)
+    pieces: PieceQueue = asyncio.Queue()
+    outcome = await service.pipeline.run(job(service), pieces)
+    assert outcome.choices[0].finish_reason == "content_filter"
+    assert "".join(piece.text for piece in put(pieces)) == " you "
+    assert len(engine.generations) == 1
+
+
+async def test_the_guard_s_bias_holds_where_the_guard_does(compose: Compose) -> None:
+    engine = FakeEngine()
+    service = serving(compose, engine, profanity="off")
+    service.pipeline.bias = ((7, -8.0),)
+    await service.pipeline.run(job(service))
+    await service.pipeline.run(job(service, policy="mask"))
+    assert [each.sampling.logit_bias for each in engine.generations] == [(), ((7, -8.0),)]
+
+
+async def test_tokens_are_reported_one_by_one_where_each_counts(compose: Compose) -> None:
+    engine = FakeEngine()
+    service = serving(compose, engine)
+    await service.pipeline.run(job(service))
+    await service.pipeline.run(job(service, stop=["\n"]))
+    await service.pipeline.run(job(service), asyncio.Queue())
+    assert [generation.gather for generation in engine.generations] == [8, 1, 1]
+
+
+async def test_a_failed_choice_frees_the_others(compose: Compose) -> None:
+    engine = FakeEngine(fail_after=20)
+    service = serving(compose, engine)
+    with pytest.raises(EngineFailedError):
+        await service.pipeline.run(job(service, choices=3))
+    assert engine.running == 0
+
+
+async def test_tokens_of_a_choice_that_fails_are_counted_too(compose: Compose) -> None:
+    service = serving(compose, FakeEngine(fail_after=9))
+    with pytest.raises(EngineFailedError):
+        await service.pipeline.run(job(service))
+    assert "autocomplete_generation_tokens_total 9.0" in service.metrics.render().decode()
+
+
+async def test_a_deadline_cuts_what_is_late_and_keeps_what_has_ended(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine(scripts=[" you", " one two"])
+    service = serving(compose, engine)
+    stalled = job(service, choices=2, max_tokens=4, timeout_ms=300)
+    monkeypatch.setattr("tests.fakes.FakeSteps", StallingSteps)
+    pieces: PieceQueue = asyncio.Queue()
+    outcome = await service.pipeline.run(stalled, pieces)
+    ended = [(choice.text, choice.finish_reason) for choice in outcome.choices]
+    assert ended == [(" you", "stop"), (" one", "timeout")]
+    assert engine.running == 0
+    shown = put(pieces)
+    texts = ["".join(piece.text for piece in shown if piece.index == index) for index in (0, 1)]
+    assert texts == [" you", " one"]
+
+
+async def test_a_deadline_before_any_text_is_an_error(compose: Compose) -> None:
+    engine = FakeEngine(pause=60)
+    service = serving(compose, engine)
+    with pytest.raises(DeadlineExceededError):
+        await service.pipeline.run(job(service, choices=2, timeout_ms=20))
+    assert engine.running == 0
+
+
+async def test_a_timeout_of_something_else_is_no_deadline(compose: Compose) -> None:
+    class TimingOut(ByteTokenizer):
+        def tokenize(self, text: str) -> list[int]:
+            raise TimeoutError
+
+    service = serving(compose, FakeEngine(), open_tokenizer=TimingOut)
+    with pytest.raises(TimeoutError):
+        await service.pipeline.run(job(service))
+
+
+async def test_results_of_works_side_by_side_are_in_their_order() -> None:
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    assert await gather_all([after(3), after(1), after(2)]) == [3, 1, 2]
+    assert await gather_all([after(1)]) == [1]
+
+
+async def test_the_first_failure_ends_the_other_works_and_is_raised_as_it_is() -> None:
+    ended = asyncio.Event()
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        raise NotReadyError
+
+    async def endless() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    with pytest.raises(NotReadyError):
+        await gather_all([endless(), failing()])
+    assert ended.is_set()
