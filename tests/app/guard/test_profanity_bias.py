@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from app.guard import Thresholds, load_guard
 from app.guard.token_bias import ProfanityBias
 from app.main import create_app
-from app.metrics import Metrics
 from app.model.tokenizer import read_vocabulary
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
@@ -57,13 +56,3 @@ def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
     asyncio.run(service.refresh_guard())
     assert service.pipeline.guard is guards[-1]
     assert service.pipeline.bias == ((1, -8.0), (4, -8.0))
-
-
-def test_the_metrics_name_the_guard_of_now() -> None:
-    metrics = Metrics()
-    for version in ("one", "one", "two"):
-        metrics.observe_guard(version)
-    text = metrics.render().decode()
-
-    assert 'autocomplete_guard_info{version="one"} 0.0' in text
-    assert 'autocomplete_guard_info{version="two"} 1.0' in text
