@@ -24,6 +24,6 @@ def test_it_is_shown_when_the_block_fails(capfd: pytest.CaptureFixture[str]) -> 
 
 
 def test_after_silence_nothing_is_shown() -> None:
-    program = "import os\nfrom app.engine.quiet import silence\nsilence()\nos.write(2, b'bye')"
+    program = "import os\nfrom app.engine.runtimes.stderr import silence\nsilence()\nos.write(2, b'bye')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
