@@ -139,6 +139,7 @@ def engine_config(settings: Settings, model: ServedModel) -> EngineConfig:
         cache_folder=settings.weight_cache or settings.model.parent,
         drafting=settings.drafting,
         descriptor=model.file.descriptor if model.file else None,
+        control_ids=tuple(sorted({*manifest.special_tokens.values(), *manifest.end_ids})),
         foreign=model.foreign,
     )
 

@@ -239,7 +239,7 @@ class Pipeline:
             max_tokens=min(job.max_tokens, room),
             sampling=sampling,
             stop_ids=self._manifest.end_ids,
-            gather=1 if run.streamed or job.stop else REPORTED_TOKENS,
+            stream_interval=1 if run.streamed or job.stop else REPORTED_TOKENS,
         )
 
     def _bias(self, job: Job) -> LogitBias:

@@ -24,6 +24,7 @@ class EngineConfig:
         cache_bytes: Of keys and values: no more sequences run than fit, earlier prompts have the rest.
         cache_folder: Where packed weights are kept; writable the first time.
         drafting: Whether a sequence that is alone may guess its next tokens.
+        control_ids: Tokens that stand for no text.
         foreign: How a file that was not built here is run; None for one that was.
     """
 
@@ -38,6 +39,7 @@ class EngineConfig:
     cache_folder: Path
     drafting: bool = True
     descriptor: int | None = None
+    control_ids: tuple[int, ...] = ()
     foreign: Foreign | None = None
 
     @property

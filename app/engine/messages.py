@@ -46,22 +46,31 @@ class Generation:
         max_tokens: Most tokens to generate; prompt and completion fit the sequence length together.
         sampling: How tokens are chosen.
         stop_ids: A token among these ends the generation with reason `stop` and is not reported.
-        gather: Tokens reported at once, after the first: where nobody reads along, fewer messages leave more
-            of the processor to the engine.
+        stream_interval: Tokens reported at once, after the first: where nobody reads along, fewer messages
+            leave more of the processor to the engine.
+        typed: Bytes that the text must go on with (token healing): the last, perhaps unfinished piece of what
+            a person has typed, which is not in the prompt. Tokens are reported with it.
+        scores: Whether each token is reported with how sure it was.
+        alternatives: Other first words that are continued beside the likeliest one.
+        owner: Who may find what is computed here in the caches; keys and values of others stay unseen.
     """
 
     prompt: tuple[int, ...]
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
     stop_ids: tuple[int, ...] = ()
-    gather: int = 1
+    stream_interval: int = 1
+    typed: bytes = b""
+    scores: bool = False
+    alternatives: int = 0
+    owner: str = ""
 
     @property
     def ids(self) -> tuple[int, ...]:
         """Every token id that indexes something: the prompt's, and those with a bias."""
         return self.prompt + tuple(token for token, _ in self.sampling.logit_bias)
 
-    def misfit(self, shape: ModelShape) -> str | None:
+    def validate(self, shape: ModelShape) -> str | None:
         """Why a model of that shape cannot run it, or nothing."""
         length = len(self.prompt) + self.max_tokens
         if not self.prompt or self.max_tokens < 1 or length > shape.sequence_length:
@@ -115,20 +124,57 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """How sure a token was: natural logarithms, before temperature, penalties and cuts.
+
+    Attributes:
+        chosen: Of its probability, given what was typed.
+        ended: Of the probability that the word before it had ended.
+    """
+
+    chosen: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another first word and what follows it.
+
+    Attributes:
+        ids: Its tokens, from the beginning of what was typed.
+        scores: Theirs.
+        probability: Of the word, and that it ends there, given everything typed.
+    """
+
+    ids: tuple[int, ...]
+    scores: tuple[Score, ...]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
-    """From the engine: the next tokens of one generation, with their logprobs where they were asked for."""
+    """From the engine: the next tokens of one generation, with logprobs and scores where asked for."""
 
     number: int
     ids: tuple[int, ...]
     logprobs: tuple[Logprob, ...] = ()
+    scores: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the engine: the last message of a generation; the reason is `stop` (a stop id) or `length`."""
+    """From the engine: the last message of a generation.
+
+    Attributes:
+        reason: `stop` (a stop id) or `length`.
+        probability: Of the first word, and that it ends there, where the ways to write it were searched.
+        alternatives: The other first words, the likeliest first.
+    """
 
     number: int
     reason: str
+    probability: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +191,6 @@ class Ready:
 
     runtime: str
     runtime_version: str
-    slots: int
-    load_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +202,28 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """From the engine, some times a second and when a level changes: counters since its start, levels now."""
+    """From the engine, some times a second and when a level changes: counters since its start, levels now.
+
+    Attributes:
+        slots_busy, waiting: Sequences that have a slot, and that wait for one.
+        decode_steps, decode_rows: Calls that computed new tokens, and the tokens.
+        cached_tokens: Tokens of prompts that need not be computed.
+        prefix_bytes: Memory of the prefix cache.
+        drafted_tokens, accepted_tokens: Tokens guessed, and those that were right.
+        known_tokens: New tokens answered without any computation.
+        searches: Generations whose first word was searched.
+    """
 
     slots_busy: int = 0
     waiting: int = 0
     decode_steps: int = 0
-    decode_seconds: float = 0.0
     decode_rows: int = 0
-    prefill_tokens: int = 0
-    prefill_seconds: float = 0.0
     cached_tokens: int = 0
     prefix_bytes: int = 0
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    known_tokens: int = 0
+    searches: int = 0
 
 
 @dataclass(frozen=True, slots=True)

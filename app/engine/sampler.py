@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.kv.arrays import Floats
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.messages import Logprob, Sampling
 
 UNLIKELY = 12.0
@@ -31,32 +31,51 @@ class Sampler:
         self._biased = np.array([token for token, _ in sampling.logit_bias], np.int64)
         self._bias = np.array([bias for _, bias in sampling.logit_bias], np.float32)
 
-    def choose(self, logits: Floats) -> tuple[int, Logprob | None]:
+    def choose(
+        self, logits: Floats, allowed: Ints | None = None, *, given: bool = False
+    ) -> tuple[int, Logprob | None]:
         """The next token for logits [V], and its logprob where the request asks for one.
+
+        Args:
+            logits: [V].
+            allowed: Ids among which it is chosen, and to which its logprob is conditional; None for all.
+            given: Whether it only repeats what a person has typed: then no penalty applies.
 
         Raises:
             FloatingPointError: The logits are not finite.
         """
-        adjusted = self._adjust(logits)
-        token = int(np.argmax(adjusted))
-        if not np.isfinite(adjusted[token]):
+        scores = self._adjust(logits, penalize=not given)
+        if allowed is not None:
+            scores = scores[allowed]
+        best = int(np.argmax(scores))
+        if allowed is not None:  # of equals the lowest id, as among all tokens
+            equal = np.flatnonzero(scores == scores[best])
+            best = int(equal[np.argmin(allowed[equal])]) if len(equal) else best
+        if not np.isfinite(scores[best]):
             raise FloatingPointError("the model's logits are not finite")
         if self._sampling.temperature >= GREEDY:
-            token = self._draw(adjusted, float(adjusted[token]))
+            best = self._draw(scores, float(scores[best]))
+        token = best if allowed is None else int(allowed[best])
+        self.observe(token, given=given)
+        wanted = self._sampling.logprobs
+        return token, None if wanted is None else logprob(logits, token, wanted, allowed)
+
+    def observe(self, token: int, *, given: bool = False) -> None:
+        """A token was chosen; later penalties count it, unless it only repeats what was typed."""
         if self._sampling.repetition_penalty != 1.0:
             self._seen.add(token)
-        self._generated[token] += 1
-        wanted = self._sampling.logprobs
-        return token, None if wanted is None else logprob(logits, token, wanted)
+        if not given:
+            self._generated[token] += 1
 
-    def _adjust(self, logits: Floats) -> Floats:
+    def _adjust(self, logits: Floats, *, penalize: bool) -> Floats:
         """Penalties and biases, on a copy where there are any."""
         s = self._sampling
-        penalized = s.presence_penalty or s.frequency_penalty
-        if s.repetition_penalty == 1.0 and not penalized and not s.logit_bias:
+        repeated = penalize and s.repetition_penalty != 1.0
+        penalized = penalize and (s.presence_penalty or s.frequency_penalty)
+        if not repeated and not penalized and not s.logit_bias:
             return logits
         adjusted = logits.copy()
-        if s.repetition_penalty != 1.0:
+        if repeated:
             seen = np.fromiter(self._seen, np.int64, len(self._seen))
             scores = adjusted[seen]
             adjusted[seen] = np.where(
@@ -116,11 +135,13 @@ def _nucleus(weights: npt.NDArray[np.float64], mass: float) -> npt.NDArray[np.in
     return np.sort(order[:count])
 
 
-def logprob(logits: Floats, token: int, top: int) -> Logprob:
-    """Logprobs of the chosen token and of the `top` likeliest, from logits [V]."""
-    largest = float(logits.max())
-    normalizer = largest + float(np.log(np.exp(logits - np.float32(largest)).sum(dtype=float)))
-    best = _largest(logits, top) if top else np.array([], np.intp)
-    best = best[np.argsort(-logits[best], kind="stable")]
-    ranked = tuple((int(i), float(logits[i]) - normalizer) for i in best)
+def logprob(logits: Floats, token: int, top: int, allowed: Ints | None = None) -> Logprob:
+    """Logprobs of the chosen token and of the `top` likeliest, from logits [V], among the allowed ids."""
+    among = logits if allowed is None else logits[allowed]
+    largest = float(among.max())
+    normalizer = largest + float(np.log(np.exp(among - np.float32(largest)).sum(dtype=float)))
+    best = _largest(among, min(top, len(among))) if top else np.array([], np.intp)
+    best = best[np.argsort(-among[best], kind="stable")]
+    ids = best if allowed is None else allowed[best]
+    ranked = tuple((int(i), float(logits[i]) - normalizer) for i in ids)
     return Logprob(float(logits[token]) - normalizer, ranked)

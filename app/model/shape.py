@@ -43,6 +43,11 @@ class ModelShape:
         """Bytes of all keys and values of one token."""
         return 2 * self.layers * self.token_floats * 4
 
+    @property
+    def logits_bytes(self) -> int:
+        """Bytes of the logits of one position."""
+        return 4 * self.vocabulary
+
 
 def model_shape(manifest: Manifest) -> ModelShape:
     """The sizes that the engine needs."""

@@ -6,24 +6,30 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
+from app.engine.batch.decode import Decode
+from app.engine.batch.prefill import Prefill, PromptEnd
+from app.engine.batch.search_lanes import SEARCH_LANES, SearchLanes
 from app.engine.batch.sequence import Sequence
-from app.engine.batch.speculation import DRAFTED, Drafter
-from app.engine.kv.arrays import Floats, common
+from app.engine.batch.speculation import Drafter
+from app.engine.batch.word_search import Found, is_uncertain
+from app.engine.counters import Counters
+from app.engine.kv.arrays import Floats
+from app.engine.kv.budget import MemoryBudget
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache
 from app.engine.messages import Failed, FromEngine, Generation, Stats
 from app.engine.runtimes.interface import Runner
-
-NOTHING = np.zeros(0, np.int32)
-
-EXTENDED = DRAFTED + 1
-"""Tokens of a call on the decode cache: the newest and the drafted ones, or the end of a prompt."""
+from app.engine.sampler import GREEDY
+from app.model.vocabulary import Vocabulary
 
 
 class Scheduler:
-    """Holds every sequence and decides what the runner computes next. First in, first out."""
+    """Holds every sequence and decides what the runner computes next. First in, first out.
+
+    A step is one call of the runner: the next chunk of the oldest prompt that is not complete, or one token
+    of every lane. A new request's first token is sent before the next decode step runs for the other
+    requests.
+    """
 
     def __init__(
         self,
@@ -32,25 +38,26 @@ class Scheduler:
         prefixes: PrefixCache,
         *,
         prefill_chunk: int,
+        vocabulary: Vocabulary | None = None,
         drafter: Drafter | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._runner = runner
         self._cache = cache
         self._prefixes = prefixes
-        self._cache_bytes = prefixes.budget
-        self._prefill_chunk = prefill_chunk
-        self._drafter = drafter
+        self._vocabulary = vocabulary
         self._clock = clock
+        self._slots = cache.slots - (SEARCH_LANES if vocabulary else 0)
+        self._budget = MemoryBudget(cache, prefixes)
+        self._counters = Counters()
+        self._prompts = Prefill(runner, cache, prefixes, self._budget, prefill_chunk)
+        self._decoding = Decode(runner, cache, self._budget, self._counters, drafter, clock)
         self._waiting: deque[Sequence] = deque()
         self._prefilling: deque[Sequence] = deque()
         self._running: list[Sequence] = []
-        self._left = NOTHING
+        self._search: SearchLanes | None = None
         self._outbox: list[FromEngine] = []
         self._decode_next = False
-        self._decode_steps = self._decode_rows = self._prefill_tokens = self._cached_tokens = 0
-        self._drafted_tokens = self._accepted_tokens = 0
-        self._decode_seconds = self._prefill_seconds = 0.0
 
     @property
     def busy(self) -> bool:
@@ -65,233 +72,261 @@ class Scheduler:
     @property
     def stats(self) -> Stats:
         """Counters since the start and levels now."""
-        return Stats(
+        return self._counters.stats(
             slots_busy=len(self._prefilling) + len(self._running),
             waiting=len(self._waiting),
-            decode_steps=self._decode_steps,
-            decode_seconds=self._decode_seconds,
-            decode_rows=self._decode_rows,
-            prefill_tokens=self._prefill_tokens,
-            prefill_seconds=self._prefill_seconds,
-            cached_tokens=self._cached_tokens,
             prefix_bytes=self._prefixes.bytes,
-            drafted_tokens=self._drafted_tokens,
-            accepted_tokens=self._accepted_tokens,
         )
 
     def submit(self, number: int, generation: Generation) -> None:
         """Queue a generation under a new number; a malformed one fails alone."""
-        if reason := generation.misfit(self._runner.shape):
+        if reason := generation.validate(self._runner.shape) or self._unable(generation):
             self._outbox.append(Failed(number, reason))
         else:
-            self._waiting.append(Sequence.of(number, generation, self._clock()))
+            now, exact = self._clock(), self._runner.exact
+            self._waiting.append(Sequence.of(number, generation, now, self._vocabulary, exact=exact))
 
     def cancel(self, number: int) -> None:
         """Forget a generation, wherever it is; an unknown number has just finished."""
         for queue in (self._waiting, self._prefilling):
-            for sequence in queue:
-                if sequence.number == number:
-                    queue.remove(sequence)
-                    self._release(sequence)
-                    return
-        for sequence in self._running:
-            if sequence.number == number:
-                self._leave(sequence)
-                return
+            for sequence in [s for s in queue if s.number == number]:
+                queue.remove(sequence)
+                self._give_up(sequence)
+        for sequence in [s for s in self._running if s.number == number]:
+            self._leave(sequence)
+
+    def release_idle(self) -> None:
+        """Free the decode cache's memory: nothing has run for a while."""
+        if not self._cache.lanes:
+            self._cache.give_back()
+            self._budget.balance()
 
     def step(self) -> list[FromEngine]:
-        """Admit, then prefill one chunk or decode one token of every running sequence; return what happened.
-
-        A first token is said before the others' next ones are computed.
-        """
-        while self._waiting and self._has_room(self._waiting[0]):
-            sequence = self._waiting.popleft()
-            sequence.admitted = self._clock()
-            self._prefilling.append(sequence)
-        if self._prefilling and not (self._running and self._decode_next):
+        """Admit, then prefill one chunk or decode one token of every lane; return what happened."""
+        self._admit()
+        if self._search is None and self._prefilling and not (self._running and self._decode_next):
             self._decode_next = True
             self._prefill(self._prefilling[0])
-        elif self._running:
+        elif self._cache.lanes:
             self._decode_next = False
             self._decode()
-        said, self._outbox = self._outbox, []
-        return said
+        sent, self._outbox = self._outbox, []
+        return sent
+
+    def _unable(self, generation: Generation) -> str | None:
+        """Why this scheduler cannot run a generation, or nothing."""
+        if self._vocabulary is None and (generation.typed or generation.alternatives or generation.scores):
+            return "the bytes of this model's tokens are not known"
+        if generation.alternatives >= self._slots:
+            return f"{generation.alternatives} alternatives need more than {self._slots} slots"
+        return None
+
+    def _admit(self) -> None:
+        while self._waiting and self._has_room(self._waiting[0]):
+            sequence = self._waiting.popleft()
+            sequence.report.admitted = self._clock()
+            self._prefilling.append(sequence)
 
     def _has_room(self, sequence: Sequence) -> bool:
-        """Whether there is a slot, and memory for all at their longest; one that is alone may run anyway."""
+        """Whether there are slots, and memory for all at their longest; one that is alone may run anyway."""
         inside = [*self._prefilling, *self._running]
-        longest = max(len(s.tokens) for s in [*inside, sequence])
-        needed = self._cache.cost(len(inside) + 1, longest)
-        return len(inside) < self._cache.slots and (not inside or needed <= self._cache_bytes)
-
-    def rest(self) -> None:
-        """Give back the decode cache's memory: nothing has run for a while."""
-        if not self._running:
-            self._cache.give_back()
-            self._left = NOTHING
-            self._balance()
+        lanes = sum(s.lanes for s in self._prefilling) + len(self._running) + sequence.lanes
+        searching = any(s.may_search for s in (*self._prefilling, sequence))
+        longest = max(len(s.tokens) for s in (*inside, sequence))
+        fits = self._budget.fits(lanes + (SEARCH_LANES if searching else 0), longest)
+        return lanes <= self._slots and (not inside or fits)
 
     def _prefill(self, sequence: Sequence) -> None:
-        """One chunk of the prompt; after the last one the first token is chosen and the sequence may run."""
-        began = self._clock()
-        if sequence.entry is None:  # not at admission: the sequence ahead may begin alike
-            sequence.entry, sequence.cached = self._prefixes.acquire(sequence.prompt)
-            self._cached_tokens += sequence.cached
-        entry, known, nearly = sequence.entry, sequence.entry.length, self._nearly_known(sequence)
+        """Make one call for a prompt; go on to the first token behind its end."""
         try:
-            logits = self._continue(sequence, entry) if nearly else self._chunk(sequence, entry)
-        except RuntimeError as error:
+            end = self._prompts.advance(sequence)
+            if end is not None:
+                self._begin(sequence, end)
+        except (ArithmeticError, RuntimeError) as error:
             self._prefilling.remove(sequence)
-            self._fail(sequence, error)
-            return
-        self._prefill_tokens += entry.length - known
-        self._prefill_seconds += self._clock() - began
-        if entry.length < len(sequence.prompt):
-            return
-        self._prefilling.remove(sequence)
-        sequence.computed = entry.length
-        self._outbox.append(sequence.prefilled(self._clock()))
-        sequence.choose(logits)
-        self._outbox += sequence.said()
-        if sequence.end is None:
-            if not nearly:
-                slot = len(self._running)
-                self._cache.fit(max(s.length for s in [*self._running, sequence]), slot)
-                self._cache.load(slot, entry.cached)
-                self._balance()
-            self._running.append(sequence)
-        self._release(sequence)
+            self._fail(sequence, str(error))
 
-    def _chunk(self, sequence: Sequence, entry: Entry) -> Floats:
-        """The next chunk of a prompt; logits [V] of its last token."""
-        chunk = sequence.prompt[entry.length : entry.length + self._prefill_chunk]
-        logits: Floats = self._runner.prefill(entry, chunk, [len(chunk) - 1])[0]
-        return logits
-
-    def _nearly_known(self, sequence: Sequence) -> bool:
-        """Whether so few tokens are missing, as while a text is typed, that the shape of a draft serves."""
-        assert sequence.entry is not None
-        known, room = sequence.entry.length, self._runner.shape.sequence_length - EXTENDED
-        return not self._running and 0 < len(sequence.prompt) - known <= EXTENDED and 0 < known <= room
-
-    def _continue(self, sequence: Sequence, entry: Entry) -> Floats:
-        """The last tokens of a prompt whose beginning is cached, in the free decode cache; logits [V].
-
-        The calls keep their shapes from one request to the next, which `prefill` would change each time; what
-        is computed beyond the prompt is dropped. What the last sequence has left there is not copied again.
-        """
-        start, rest = entry.length, sequence.prompt[entry.length :]
-        there = common(self._left, sequence.prompt[:start])
-        self._cache.fit(start + EXTENDED, 1)
-        self._cache.load(0, entry.cached[:, there:], there)
-        self._left = sequence.prompt[:start]
-        self._balance()
-        logits: Floats
-        if len(rest) == 1:
-            logits = self._runner.decode(self._cache, [int(rest[0])], [start])[0]
+    def _begin(self, sequence: Sequence, end: PromptEnd) -> None:
+        """The prompt is known: choose what follows it, or search its first word."""
+        self._counters.cached_tokens += sequence.report.cached
+        self._outbox.append(sequence.report.prefilled(self._clock()))
+        length = len(sequence.prompt)
+        if self._needs_search(sequence, end.logits):
+            sequence.remember(length, end.logits)
+            self._open_lane(sequence, end.entry, length)
+            self._begin_search(sequence, end.logits)
         else:
-            tokens = [*map(int, rest), *[0] * (EXTENDED - len(rest))]
-            found = self._runner.extend(self._cache, tokens, start)
-            self._cache.write(0, start, found.rows[:, : len(rest)])
-            logits = found.logits[len(rest) - 1]
-        entry.room(len(rest))[:] = self._cache.rows(0, start, start + len(rest))
-        entry.extend(rest)
-        self._left = sequence.prompt
-        return logits
+            sequence.take(length, end.logits)
+            if end.known and end.entry is not None:
+                length = self._walk(sequence, end.entry)
+            if not sequence.ended:
+                self._open_lane(sequence, end.entry, length)
+            self._prefilling.remove(sequence)
+            self._run(sequence)
+        if sequence.entry is not None:
+            sequence.entry.remember(sequence.logits)
+            self._release(sequence)
+
+    def _walk(self, sequence: Sequence, entry: Entry) -> int:
+        """Follow an entry while it holds the chosen tokens; how many tokens have keys and values there."""
+        at = len(sequence.prompt)
+        self._counters.known_tokens += 1
+        while not sequence.ended and at < entry.length and entry.tokens[at] == sequence.tokens[at]:
+            logits = entry.logits.get(at + 1)
+            if logits is None:
+                break
+            at += 1
+            sequence.take(at, logits)
+            self._counters.known_tokens += 1
+        return at
+
+    def _open_lane(self, sequence: Sequence, entry: Entry | None, length: int) -> None:
+        if sequence.lane is None:
+            assert entry is not None
+            sequence.lane = self._cache.open(sequence.tokens, entry.rows[:, :length])
+            self._budget.balance()
+
+    def _run(self, sequence: Sequence) -> None:
+        """A sequence has its first tokens: it goes on, or has ended with them."""
+        self._outbox += (sequence.leader or sequence).flush()
+        if sequence.lane is not None:
+            self._running.append(sequence)
+            if sequence.ended:
+                self._leave(sequence)
+
+    def _needs_search(self, sequence: Sequence, logits: Floats) -> bool:
+        """Whether other first words are asked for, or what is typed has several likely spellings."""
+        generation = sequence.generation
+        if self._vocabulary is None or not sequence.may_search:
+            return False
+        if generation.alternatives:
+            return True
+        return generation.sampling.temperature < GREEDY and is_uncertain(
+            self._vocabulary, sequence.typed, logits
+        )
+
+    def _begin_search(self, sequence: Sequence, logits: Floats) -> None:
+        assert self._vocabulary is not None
+        self._counters.searches += 1
+        self._search = SearchLanes(sequence, self._vocabulary, self._cache)
+        self._search.begin(logits)
+        self._budget.balance()
+        if self._search.done:
+            self._end_search(self._search)
+
+    def _end_search(self, search: SearchLanes) -> None:
+        """Go on behind the likeliest word, and beside it behind the others."""
+        self._search = None
+        leader, words = search.sequence, search.words
+        self._prefilling.remove(leader)
+        assert leader.lane is not None
+        if not words:
+            leader.choose(leader.logits[len(leader.prompt)])
+        for found in words[1:]:
+            other = leader.branch(self._clock())
+            other.lane = self._cache.fork(leader.lane, len(leader.prompt))
+            other.lane.tokens = other.tokens
+            leader.alternatives.append(other)
+            self._take_word(other, found)
+        if words:
+            self._take_word(leader, words[0])
+        for sequence in (*leader.alternatives, leader):
+            self._run(sequence)
+
+    def _take_word(self, sequence: Sequence, found: Found) -> None:
+        assert sequence.lane is not None
+        start = len(sequence.prompt)
+        self._cache.reserve(start + found.rows.shape[1] + 1)
+        self._cache.write(sequence.lane.slot, start, found.rows)
+        sequence.lane.length = start + found.rows.shape[1]
+        sequence.take_word(found)
 
     def _decode(self) -> None:
-        """One step of every running sequence; a sequence that is alone may verify a draft instead."""
-        alone = len(self._running) == 1 and not self._prefilling and not self._waiting
-        first = self._running[0]
-        draft = self._draft(first) if alone and self._drafter is not None else []
+        """One token of every lane; a sequence that is alone may verify a draft instead."""
+        alone = self._running[0] if self._running and not (self._prefilling or self._waiting) else None
+        draft = self._decoding.draft(alone) if alone else []
         try:
-            if draft:
-                self._verify(first, draft)
+            if alone and draft:
+                self._decoding.verify(alone, draft)
+                self._outbox += alone.flush()
             else:
-                self._step()
+                self._apply(self._decoding.step())
         except RuntimeError as error:
-            failed, self._running, self._left = self._running, [], NOTHING
-            for sequence in failed:
-                self._fail(sequence, error)
-
-    def _step(self) -> None:
-        tokens = [int(s.tokens[s.computed]) for s in self._running]
-        positions = [s.computed for s in self._running]
-        began = self._clock()
-        self._cache.fit(max(positions) + 1, len(tokens))
-        self._balance()
-        logits = self._runner.decode(self._cache, tokens, positions)
-        seconds = self._clock() - began
-        self._count(seconds, len(tokens))
-        if self._drafter is not None and len(tokens) == 1:
-            self._drafter.observe_step(seconds)
-        for sequence, row in zip(self._running, logits, strict=True):
-            sequence.computed += 1
-            sequence.choose(row)
-            self._outbox += sequence.said()
-        for sequence in [s for s in self._running if s.end]:
+            self._fail_all(str(error))
+            return
+        for sequence in [s for s in self._running if s.ended]:
             self._leave(sequence)
 
-    def _draft(self, sequence: Sequence) -> list[int]:
-        assert self._drafter is not None
-        room = self._runner.shape.sequence_length - sequence.length
-        if sequence.left < 2 or room < DRAFTED:
-            return []
-        return self._drafter.propose(sequence.record, sequence.tokens[: sequence.length])
-
-    def _verify(self, sequence: Sequence, draft: list[int]) -> None:
-        """Feed the newest token and the drafted ones; keep what the sampler would have chosen anyway."""
-        assert self._drafter is not None
-        began = self._clock()
-        start = sequence.computed
-        self._cache.fit(start + 1 + len(draft), 1)
-        self._balance()
-        found = self._runner.extend(self._cache, [int(sequence.tokens[start]), *draft], start)
-        seconds = self._clock() - began
-        kept = 0
-        while (
-            sequence.end is None
-            and kept <= len(draft)
-            and (kept == 0 or sequence.tokens[start + kept] == draft[kept - 1])
-        ):
-            sequence.choose(found.logits[kept])
-            kept += 1
-        self._outbox += sequence.said()
-        self._cache.write(0, start, found.rows[:, :kept])
-        sequence.computed += kept
-        self._count(seconds, kept)
-        self._drafted_tokens += len(draft)
-        self._accepted_tokens += kept - 1
-        self._drafter.observe_draft(sequence.record, kept - 1, seconds)
-        if sequence.end:
-            self._leave(sequence)
-
-    def _count(self, seconds: float, tokens: int) -> None:
-        self._decode_steps += 1
-        self._decode_rows += tokens
-        self._decode_seconds += seconds
-
-    def _fail(self, sequence: Sequence, error: Exception) -> None:
-        self._outbox.append(Failed(sequence.number, str(error)))
-        self._release(sequence)
+    def _apply(self, logits: Floats) -> None:
+        """Take a step's logits [B, V]: the next token of each sequence, the next hypotheses of a search."""
+        for sequence in self._running:
+            assert sequence.lane is not None
+            sequence.take(sequence.lane.length, logits[sequence.lane.slot])
+            self._outbox += (sequence.leader or sequence).flush()
+        search = self._search
+        if search is None:
+            return
+        try:
+            search.apply(logits)
+        except ArithmeticError as error:
+            self._prefilling.remove(search.sequence)
+            self._fail(search.sequence, str(error))
+            return
+        if search.done:
+            self._end_search(search)
 
     def _leave(self, sequence: Sequence) -> None:
-        """Free a running sequence's slot: keep what it computed, move the last one into its place."""
-        slot, last = self._running.index(sequence), len(self._running) - 1
-        end = sequence.computed
-        if end > len(sequence.prompt):
-            self._prefixes.keep(sequence.tokens[:end], lambda start: self._cache.rows(slot, start, end))
-        if slot != last:
-            self._running[slot] = self._running[last]
-            self._cache.move(last, slot, self._running[slot].computed)
-        self._running.pop()
-        self._left = sequence.tokens[:end]
+        """Free a running sequence's lane; what it computed is kept for prompts that begin alike."""
+        lane = sequence.lane
+        assert lane is not None
+        self._running.remove(sequence)
+        sequence.lane = None
+        if sequence.failed:
+            self._cache.discard(lane)
+            return
+        if sequence.leader is None:
+            self._prefixes.keep(
+                sequence.tokens[: lane.length],
+                lambda start: self._cache.computed(lane, start),
+                sequence.generation.owner,
+                sequence.logits,
+            )
+        self._cache.close(lane)
+
+    def _fail_all(self, message: str) -> None:
+        """The runtime has failed in a step: so have all that ran in it, and nothing of theirs is kept."""
+        failed = list(dict.fromkeys(s.leader or s for s in self._running))
+        if self._search is not None:
+            failed.append(self._search.sequence)
+            self._prefilling.remove(self._search.sequence)
+            self._search = None
+        self._running = []
+        for lane in list(self._cache.lanes):
+            self._cache.discard(lane)
+        for sequence in failed:
+            sequence.lane = None
+            self._fail(sequence, message)
+
+    def _fail(self, sequence: Sequence, message: str) -> None:
+        """End a sequence with an error, and keep nothing that was computed for it."""
+        sequence.fail(message)
+        self._outbox += sequence.flush()
+        entry, sequence.entry = sequence.entry, None
+        if entry is not None:
+            self._prefixes.drop(entry)
+        self._give_up(sequence)
+
+    def _give_up(self, sequence: Sequence) -> None:
+        """Forget a sequence that does not run yet."""
+        if self._search is not None and self._search.sequence is sequence:
+            self._search.close()
+            self._search = None
+        if sequence.lane is not None:
+            self._cache.discard(sequence.lane)
+            sequence.lane = None
+        self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:
         if sequence.entry is not None:
             self._prefixes.release(sequence.entry)
             sequence.entry = None
-
-    def _balance(self) -> None:
-        """Earlier prompts may have what running sequences leave."""
-        self._prefixes.fit(max(self._cache_bytes - self._cache.bytes, 0))

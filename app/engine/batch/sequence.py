@@ -1,52 +1,94 @@
-"""One generation on its way through the scheduler: its tokens, where it stands, what it has to say."""
+"""One generation on its way through the scheduler: its tokens, where it stands, what may come next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from app.engine.batch.speculation import Record
+from app.engine.batch.word_search import Found
 from app.engine.kv.arrays import Floats, Ints
-from app.engine.kv.prefix_cache import Entry
-from app.engine.messages import Failed, Finished, FromEngine, Generation, Logprob, Prefilled, Tokens
+from app.engine.kv.decode_cache import Lane
+from app.engine.kv.prefix_cache import LOGITS_KEPT, Entry
+from app.engine.messages import (
+    Alternative,
+    Failed,
+    Finished,
+    FromEngine,
+    Generation,
+    Logprob,
+    Score,
+)
+from app.engine.report import Report
 from app.engine.sampler import Sampler
+from app.model.vocabulary import Vocabulary
 
 
 @dataclass(eq=False, slots=True)
 class Sequence:
-    """Waiting at first, then prefilling (it has an entry), then running (it has a slot).
+    """Waiting at first, then prefilling (it has an entry), then running (it has a lane).
 
     Attributes:
         tokens: int32, prompt and completion; the first `length` are known.
-        cached: Tokens of the prompt whose keys and values were there.
-        computed: How many tokens have keys and values in the decode cache; the newest is fed next.
+        exact: Whether logits mean the same whatever call computed them, and may be kept.
+        typed: Bytes that the next tokens must begin with (token healing); empty once they are written.
+        word_ended: Whether the next token must not go on with the word before it.
+        entry: What its prompt is computed into.
+        lane: Where it is decoded.
         record: Success with drafted tokens.
-        end: Its last message, as soon as it has ended.
+        logits: Copies of what followed the first n tokens, by n, for requests to come.
+        probability: Of its first word, where the ways to write it were searched.
+        alternatives: The sequences of the other first words.
+        leader: The sequence whose alternative this is.
     """
 
     number: int
     generation: Generation
+    vocabulary: Vocabulary | None
     tokens: Ints
     length: int
     sampler: Sampler
-    submitted: float
+    report: Report
+    exact: bool = True
+    typed: bytes = b""
+    word_ended: bool = False
     entry: Entry | None = None
-    cached: int = 0
-    admitted: float = 0.0
-    computed: int = 0
+    lane: Lane | None = None
     record: Record = field(default_factory=Record)
-    end: Finished | Failed | None = None
-    _unsaid: list[int] = field(default_factory=list)
-    _logprobs: list[Logprob] = field(default_factory=list)
+    logits: dict[int, Floats] = field(default_factory=dict)
+    scores: list[Score] = field(default_factory=list)
+    probability: float | None = None
+    alternatives: list[Sequence] = field(default_factory=list)
+    leader: Sequence | None = None
+    ended: str | None = None
 
     @classmethod
-    def of(cls, number: int, generation: Generation, now: float) -> Sequence:
+    def of(
+        cls,
+        number: int,
+        generation: Generation,
+        now: float,
+        vocabulary: Vocabulary | None = None,
+        *,
+        exact: bool = True,
+    ) -> Sequence:
         """A sequence that waits."""
         known = len(generation.prompt)
         tokens = np.zeros(known + generation.max_tokens, np.int32)
         tokens[:known] = generation.prompt
-        return cls(number, generation, tokens, known, Sampler(generation.sampling, generation.prompt), now)
+        return cls(
+            number,
+            generation,
+            vocabulary,
+            tokens,
+            known,
+            Sampler(generation.sampling, generation.prompt),
+            Report(number, generation.stream_interval, now),
+            exact,
+            typed=generation.typed,
+        )
 
     @property
     def prompt(self) -> Ints:
@@ -58,41 +100,128 @@ class Sequence:
         """Tokens that may still be generated."""
         return len(self.tokens) - self.length
 
-    def prefilled(self, now: float) -> Prefilled:
-        """What the prompt cost."""
-        return Prefilled(
-            self.number,
-            cached_tokens=self.cached,
-            queue_seconds=self.admitted - self.submitted,
-            prefill_seconds=now - self.admitted,
-        )
+    @property
+    def may_search(self) -> bool:
+        """Whether its first word may be searched."""
+        return bool(self.typed or self.generation.alternatives) and self.left > 1
+
+    @property
+    def lanes(self) -> int:
+        """Lanes that it takes with its alternatives."""
+        return 1 + self.generation.alternatives
+
+    def remember(self, position: int, logits: Floats) -> None:
+        """Keep the logits that follow the first `position` tokens, of the first few positions."""
+        if self.exact and len(self.logits) < LOGITS_KEPT:
+            self.logits[position] = logits.copy()
 
     def choose(self, logits: Floats) -> None:
-        """Sample the next token from logits [V]; it may be the end."""
+        """Choose the next token from logits [V]; it may be the end."""
+        allowed = self._allowed()
         try:
-            token, logprob = self.sampler.choose(logits)
+            token, logprob = self.sampler.choose(logits, allowed, given=bool(self.typed))
+            score = self._score(logits, token, allowed) if self.generation.scores else None
         except (ArithmeticError, LookupError, ValueError) as error:
-            self.end = Failed(self.number, str(error))
+            self.fail(str(error))
             return
+        self.word_ended = False
         if token in self.generation.stop_ids:
-            self.end = Finished(self.number, "stop")
+            self.finish("stop")
             return
+        self.append(token)
+        self._report(token, logprob, score)
+        if self.left == 0:
+            self.finish("length")
+
+    def append(self, token: int) -> None:
+        """The next token is known."""
         self.tokens[self.length] = token
         self.length += 1
-        self._unsaid.append(token)
-        if logprob is not None:
-            self._logprobs.append(logprob)
-        if self.left == 0:
-            self.end = Finished(self.number, "length")
+        if self.typed:
+            assert self.vocabulary is not None
+            self.typed = self.typed[len(self.vocabulary.pieces[token]) :]
 
-    def said(self) -> list[FromEngine]:
-        """What there is to report now: the first token, as many as its reader wants at once, the end."""
-        messages: list[FromEngine] = []
-        first = self.length == len(self.generation.prompt) + 1
-        if self._unsaid and (first or self.end or len(self._unsaid) >= self.generation.gather):
-            messages.append(Tokens(self.number, tuple(self._unsaid), tuple(self._logprobs)))
-            self._unsaid.clear()
-            self._logprobs.clear()
-        if self.end:
-            messages.append(self.end)
-        return messages
+    def take(self, position: int, logits: Floats) -> None:
+        """Take the logits [V] that follow the first `position` tokens, and choose the next one."""
+        if not self.ended:
+            self.remember(position, logits)
+            self.choose(logits)
+
+    def take_word(self, found: Found) -> None:
+        """Go on behind a word that was searched."""
+        word = found.word
+        shown = len(word.text) > len(self.generation.typed)
+        for token, value in zip(word.tokens, word.values, strict=True):
+            self.sampler.observe(token, given=bool(self.typed))
+            self.append(token)
+            logprob = None if self.generation.sampling.logprobs is None else Logprob(value, ())
+            self._report(token, logprob, Score(value, 0.0) if self.generation.scores else None)
+        self.probability = math.exp(found.mass) if shown else None
+        if self.left == 0:
+            self.finish("length")
+        elif found.logits is not None:
+            self.word_ended = True
+            self.take(self.length, found.logits)
+
+    def branch(self, now: float) -> Sequence:
+        """A sequence for another first word, which is continued by the likeliest tokens."""
+        sampling = replace(self.generation.sampling, temperature=0.0)
+        generation = replace(self.generation, alternatives=0, sampling=sampling)
+        other = Sequence.of(self.number, generation, now, self.vocabulary, exact=self.exact)
+        other.leader = self
+        return other
+
+    def _report(self, token: int, logprob: Logprob | None, score: Score | None) -> None:
+        if score is not None:
+            self.scores.append(score)
+        if self.leader is None:
+            self.report.add(token, logprob, score)
+
+    def finish(self, reason: str) -> None:
+        """It has written its last token."""
+        self.ended = reason
+
+    def fail(self, message: str) -> None:
+        """It ends with an error, and its alternatives with it."""
+        self.ended = "failed"
+        self.report.end = Failed(self.number, message)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return self.ended == "failed"
+
+    def flush(self) -> list[FromEngine]:
+        """The messages that are due; the end once the alternatives have ended, too."""
+        if self.ended and self.report.end is None and all(other.ended for other in self.alternatives):
+            self.report.end = Finished(
+                self.number,
+                self.ended,
+                self.probability,
+                tuple(other.as_alternative() for other in self.alternatives),
+            )
+        return self.report.flush()
+
+    def as_alternative(self) -> Alternative:
+        """What the leader reports of it."""
+        ids = tuple(int(token) for token in self.tokens[len(self.prompt) : self.length])
+        return Alternative(ids, tuple(self.scores), self.probability or 0.0)
+
+    def _allowed(self) -> Ints | None:
+        """Ids that may come next; None where every token may."""
+        if self.vocabulary is None:
+            return None
+        if self.typed:
+            covers = self.vocabulary.covers(self.typed)
+            return covers if len(covers) else self.vocabulary.shorter(self.typed)[-1:]
+        return self.vocabulary.ending if self.word_ended else None
+
+    def _score(self, logits: Floats, token: int, allowed: Ints | None) -> Score:
+        assert self.vocabulary is not None
+        largest = logits.max()
+        weights = np.exp(logits - largest)
+        total = float(weights.sum(dtype=float))
+        ended = 1.0 - float(weights @ self.vocabulary.word_weight) / total
+        among = total if allowed is None else float(weights[allowed].sum(dtype=float))
+        chosen = float(logits[token] - largest) - math.log(among)
+        return Score(min(0.0, chosen), math.log(max(ended, 1e-9)))

@@ -15,6 +15,9 @@ from app.engine.kv.arrays import Ints
 DRAFTED = 4
 """Tokens guessed at once; one width, so that the signature keeps its shape."""
 
+EXTENDED = DRAFTED + 1
+"""Tokens of a call that verifies a draft: the newest and the guessed ones; also of the end of a prompt."""
+
 NGRAMS = (3, 2)
 """Newest tokens that must have occurred before, the longer first."""
 

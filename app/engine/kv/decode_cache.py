@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from app.engine.kv.arrays import Floats, float_zeros, give_back
+from app.engine.kv.arrays import Floats, Ints, common, float_zeros, give_back
 from app.model.shape import LANES, ModelShape
+
+NOTHING = np.zeros(0, np.int32)
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """One sequence's place in the decode cache.
+
+    Attributes:
+        slot: Its number in the batch; changes when another lane closes.
+        tokens: int32, the owner's; the first `length` have keys and values here.
+    """
+
+    slot: int
+    tokens: Ints
+    length: int
 
 
 class DecodeCache:
-    """Keys and values of the sequences being decoded, `[2L, B, KV, S, HD]` for the places in use.
+    """Keys and values of the sequences being decoded, `[2L, B, KV, S, HD]` for the slots in use.
 
     A layer's block starts at a fixed address; S, the places each sequence has, grows and shrinks in steps of
     LANES with the longest sequence, so that attention reads only what is used. Places past a sequence's
     length hold anything finite: the mask gives them no weight.
+
+    Attributes:
+        lanes: The open ones by their slot, without a gap.
     """
 
     def __init__(self, shape: ModelShape, slots: int) -> None:
         self.shape = shape
         self.slots = slots
         self.length = LANES
+        self.lanes: list[Lane] = []
         longest = slots * _places(shape.sequence_length)
         self._blocks = float_zeros(2 * shape.layers, longest * shape.token_floats)
         self._touched = 0
+        self._residue = NOTHING
 
     @property
     def bytes(self) -> int:
@@ -35,8 +57,58 @@ class DecodeCache:
         """Bytes that so many sequences take when the longest has so many tokens."""
         return sequences * _places(tokens) * self.shape.token_bytes
 
+    def open(self, tokens: Ints, rows: Floats) -> Lane:
+        """A lane behind the others, with the rows [2L, n, KV, HD] of the first n tokens.
+
+        What the last sequence has left in an empty cache is not copied again.
+        """
+        slot, count = len(self.lanes), rows.shape[1]
+        there = common(self._residue, tokens[:count]) if slot == 0 else 0
+        self.reserve(count + 1)
+        self.load(slot, rows[:, there:], there)
+        self._residue = NOTHING
+        lane = Lane(slot, tokens, count)
+        self.lanes.append(lane)
+        return lane
+
+    def fork(self, lane: Lane, length: int) -> Lane:
+        """One more lane, with the first `length` tokens of another."""
+        self.reserve(length + 1)
+        copy = Lane(len(self.lanes), lane.tokens, length)
+        self._touch(copy.slot + 1)
+        self.move(lane.slot, copy.slot, length)
+        self.lanes.append(copy)
+        return copy
+
+    def close(self, lane: Lane) -> None:
+        """Give the lane's slot up: the last lane moves into it."""
+        last = self.lanes.pop()
+        if last is not lane:
+            self.move(last.slot, lane.slot, last.length)
+            last.slot = lane.slot
+            self.lanes[lane.slot] = last
+        elif lane.slot == 0:
+            self._residue = lane.tokens[: lane.length].copy()
+
+    def discard(self, lane: Lane) -> None:
+        """Close a lane whose values may not be finite: they must not reach the next one's attention."""
+        self.clear(lane.slot, 0, self.length)
+        self.close(lane)
+        if not self.lanes:
+            self._residue = NOTHING
+
+    def reserve(self, tokens: int) -> None:
+        """Room for `tokens` places in every open lane and the next one; contents are kept."""
+        longest = max((lane.length + 1 for lane in self.lanes), default=0)
+        self.fit(max(tokens, longest), len(self.lanes) or int(len(self._residue) > 0))
+
+    def computed(self, lane: Lane, start: int = 0) -> Floats:
+        """The rows [2L, n, KV, HD] of a lane's tokens from `start` on."""
+        return self.rows(lane.slot, start, lane.length)
+
     def give_back(self) -> None:
         """Free the memory of every place; contents are lost."""
+        self._residue = NOTHING
         if self._touched:
             give_back(self._blocks)
             self._touched = 0

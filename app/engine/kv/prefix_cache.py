@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from app.engine.kv.arrays import Floats, common, float_zeros
+from app.engine.kv.arrays import Floats, Ints, common, float_zeros
 from app.model.shape import LANES, ModelShape
 
 OVERWRITTEN = 16
 """Tokens: an idle entry that differs from the prompt only in so many at its end is taken over, not copied."""
+
+LOGITS_KEPT = 16
+"""Positions of an entry whose logits are kept: the end of a prompt, and a suggestion behind it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -23,23 +25,27 @@ class Entry:
     Attributes:
         rows: [2L, capacity, KV, HD]: keys of every layer, then values.
         tokens: int32 ids of the sequence; the first `length` have keys and values.
+        owner: Who computed it, and nobody else finds it.
         users: Requests that are extending it; nobody else changes or drops it.
         high_water: Most places ever written, which is what it costs in memory.
+        logits: Copies [V] of what followed the first n tokens, by n.
     """
 
     rows: Floats
-    tokens: npt.NDArray[np.int32]
+    tokens: Ints
+    owner: str = ""
     length: int = 0
     users: int = 0
     high_water: int = 0
+    logits: dict[int, Floats] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, shape: ModelShape) -> Self:
+    def empty(cls, shape: ModelShape, owner: str = "") -> Self:
         """Room for a whole sequence."""
         # One place more than it needs (see prefill_inputs), and every layer on an aligned address.
         places = (shape.sequence_length // LANES + 1) * LANES
         rows = float_zeros(2 * shape.layers, places, shape.kv_heads, shape.head_size)
-        return cls(rows, np.zeros(shape.sequence_length, np.int32))
+        return cls(rows, np.zeros(shape.sequence_length, np.int32), owner)
 
     @property
     def cached(self) -> Floats:
@@ -50,12 +56,23 @@ class Entry:
         """The rows [2L, T, KV, HD] of the next `count` tokens, to be written."""
         return self.rows[:, self.length : self.length + count]
 
-    def extend(self, tokens: npt.NDArray[np.int32]) -> None:
+    def extend(self, tokens: Ints) -> None:
         """The rows of these tokens have been written into their room."""
         end = self.length + len(tokens)
         self.tokens[self.length : end] = tokens
         self.length = end
         self.high_water = max(self.high_water, end)
+
+    def cut(self, length: int) -> None:
+        """Forget what comes behind the first `length` tokens."""
+        self.length = length
+        self.logits = {n: row for n, row in self.logits.items() if n <= length}
+
+    def remember(self, logits: Mapping[int, Floats]) -> None:
+        """Keep logits by the number of tokens before them; the longest kept drop out."""
+        self.logits |= logits
+        for n in sorted(self.logits)[:-LOGITS_KEPT]:
+            del self.logits[n]
 
 
 @dataclass(slots=True)
@@ -73,41 +90,67 @@ class PrefixCache:
     @property
     def bytes(self) -> int:
         """Bytes that the entries take."""
-        return sum(e.high_water for e in self.entries) * self.shape.token_bytes
+        return sum(self._cost(entry) for entry in self.entries)
 
-    def acquire(self, prompt: npt.NDArray[np.int32]) -> tuple[Entry, int]:
+    def _cost(self, entry: Entry) -> int:
+        return entry.high_water * self.shape.token_bytes + len(entry.logits) * self.shape.logits_bytes
+
+    def find(self, tokens: Ints, owner: str = "") -> tuple[Entry | None, int]:
+        """The entry that shares most with `tokens`, and how many of their first ones; nothing changes."""
+        best, shared = None, 0
+        for entry in self.entries:
+            if entry.owner == owner:
+                alike = common(entry.tokens[: entry.length], tokens)
+                if alike > 0 and alike >= shared:
+                    best, shared = entry, alike
+        return best, shared
+
+    def touch(self, entry: Entry) -> None:
+        """The entry has just been used."""
+        self.entries.remove(entry)
+        self.entries.append(entry)
+
+    def acquire(self, prompt: Ints, owner: str = "") -> tuple[Entry, int]:
         """An entry to prefill `prompt` into, and how many of its first tokens are there already.
 
         At least one token is left to compute: its logits choose the first new token.
         """
-        best, shared = None, 0
-        for entry in self.entries:
-            alike = common(entry.tokens[: entry.length], prompt[:-1])
-            if alike > 0 and alike >= shared:
-                best, shared = entry, alike
+        best, shared = self.find(prompt[:-1], owner)
         if best is None:
-            entry = Entry.empty(self.shape)
+            entry = Entry.empty(self.shape, owner)
         elif best.users == 0 and best.length - shared <= OVERWRITTEN:
             entry = best
             self.entries.remove(best)
         else:
-            entry = Entry.empty(self.shape)
+            entry = Entry.empty(self.shape, owner)
             entry.rows[:, :shared] = best.rows[:, :shared]
             entry.tokens[:shared] = best.tokens[:shared]
             entry.high_water = shared
-        entry.length = shared
+        entry.cut(shared)
         entry.users = 1
         self.entries.append(entry)
         return entry, shared
 
-    def keep(self, tokens: npt.NDArray[np.int32], rows: Callable[[int], Floats]) -> None:
+    def keep(
+        self,
+        tokens: Ints,
+        rows: Callable[[int], Floats],
+        owner: str = "",
+        logits: Mapping[int, Floats] | None = None,
+    ) -> None:
         """Remember a finished sequence; rows(n) gives its rows [2L, ..., KV, HD] from token n on."""
         if len(tokens) * self.shape.token_bytes > self.budget:
             return
-        entry, shared = self.acquire(tokens)
+        known, shared = self.find(tokens, owner)
+        if known is not None and shared == len(tokens):
+            known.remember(logits or {})
+            self.fit(self.budget)
+            return
+        entry, shared = self.acquire(tokens, owner)
         rest = tokens[shared:]
         entry.room(len(rest))[:] = rows(shared)
         entry.extend(rest)
+        entry.remember(logits or {})
         self.release(entry)
 
     def release(self, entry: Entry) -> None:
@@ -115,12 +158,19 @@ class PrefixCache:
         entry.users -= 1
         self.fit(self.budget)
 
+    def drop(self, entry: Entry) -> None:
+        """The entry is worth nothing: what was computed for it has failed."""
+        self.entries.remove(entry)
+
     def fit(self, budget: int) -> None:
-        """Take a new budget; the oldest idle entries leave until it is met."""
+        """Take a new budget; the oldest idle entries lose their logits, then leave, until it is met."""
         self.budget = budget
         total = self.bytes
         for old in [e for e in self.entries if e.users == 0]:
             if total <= budget:
                 break
-            total -= old.high_water * self.shape.token_bytes
-            self.entries.remove(old)
+            total -= len(old.logits) * self.shape.logits_bytes
+            old.logits.clear()
+            if total > budget:
+                total -= self._cost(old)
+                self.entries.remove(old)

@@ -18,6 +18,11 @@ class Runner(Protocol):
     """A loaded model."""
 
     @property
+    def exact(self) -> bool:
+        """Whether a token's logits are equal bit for bit in whatever call they are computed."""
+        ...
+
+    @property
     def shape(self) -> ModelShape:
         """Sizes of the decoder."""
         ...

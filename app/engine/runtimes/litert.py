@@ -39,6 +39,8 @@ class _Call:
 class LiteRtRunner:
     """A compiled model and the buffers bound to it. Calls hold the GIL."""
 
+    exact = True
+
     def __init__(self, model: Any, wrap: Callable[[Array], Any], shape: ModelShape) -> None:
         self._model = model
         self._wrap = wrap

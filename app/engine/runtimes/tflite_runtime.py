@@ -18,6 +18,8 @@ from app.model.shape import ModelShape
 class TfLiteRunner:
     """An interpreter's signatures."""
 
+    exact = False
+
     def __init__(self, signatures: dict[str, Any], shape: ModelShape) -> None:
         self._signatures = signatures
         self._shape = shape

@@ -36,14 +36,14 @@ class LiteRtLmWriter:
     def write(self, generation: Generation) -> Writing:
         """See Writer.write."""
         prompt = self._tokenizer.detokenize(generation.prompt).decode(errors="replace")
-        count, prefilled = 0, len(generation.prompt)
+        count = 0
         with self._engine.create_session(
             apply_prompt_template=False,
             sampler_config=self._sampler(generation.sampling),
             max_output_tokens=generation.max_tokens,
         ) as session:
             session.run_prefill([prompt])
-            yield Work(prefilled=prefilled)
+            yield Work(prefilled=len(generation.prompt))
             pieces = session.run_decode_async()
             try:
                 for piece in pieces:

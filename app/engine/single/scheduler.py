@@ -8,16 +8,16 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.engine.counters import Counters
 from app.engine.messages import (
     Failed,
     Finished,
     FromEngine,
     Generation,
     Logprob,
-    Prefilled,
     Stats,
-    Tokens,
 )
+from app.engine.report import Report
 from app.model.shape import ModelShape
 
 
@@ -54,39 +54,20 @@ class Writer(Protocol):
         """Begin a generation; nothing is computed before the first `next`.
 
         Raises (while it is iterated):
-            RuntimeError, ArithmeticError: This generation has failed.
+            RuntimeError, ArithmeticError, LookupError, ValueError: This generation has failed.
         """
         ...
 
 
 @dataclass(slots=True)
 class _Sequence:
-    """A generation, its times in seconds of the clock, and what is not yet said of it."""
+    """A generation, what there is to report of it, and how far it is written."""
 
     number: int
     generation: Generation
-    submitted: float
-    admitted: float = 0.0
-    cached: int = 0
+    report: Report
     writing: Writing | None = None
-    spoke: bool = False
-    ids: tuple[int, ...] = ()
-    logprobs: tuple[Logprob, ...] = ()
-
-    def prefilled(self, now: float) -> Prefilled:
-        """What the prompt cost."""
-        return Prefilled(
-            self.number,
-            cached_tokens=self.cached,
-            queue_seconds=self.admitted - self.submitted,
-            prefill_seconds=now - self.admitted,
-        )
-
-    def said(self) -> Tokens:
-        """The tokens that were not yet reported."""
-        tokens = Tokens(self.number, self.ids, self.logprobs)
-        self.ids, self.logprobs = (), ()
-        return tokens
+    begun: bool = False
 
 
 class SingleScheduler:
@@ -98,8 +79,7 @@ class SingleScheduler:
         self._waiting: deque[_Sequence] = deque()
         self._running: _Sequence | None = None
         self._outbox: list[FromEngine] = []
-        self._decode_steps = self._decode_rows = self._prefill_tokens = self._cached_tokens = 0
-        self._decode_seconds = self._prefill_seconds = 0.0
+        self._counters = Counters()
 
     @property
     def busy(self) -> bool:
@@ -114,23 +94,15 @@ class SingleScheduler:
     @property
     def stats(self) -> Stats:
         """Counters since the start and levels now."""
-        return Stats(
-            slots_busy=self.running,
-            waiting=len(self._waiting),
-            decode_steps=self._decode_steps,
-            decode_seconds=self._decode_seconds,
-            decode_rows=self._decode_rows,
-            prefill_tokens=self._prefill_tokens,
-            prefill_seconds=self._prefill_seconds,
-            cached_tokens=self._cached_tokens,
-        )
+        return self._counters.stats(slots_busy=self.running, waiting=len(self._waiting))
 
     def submit(self, number: int, generation: Generation) -> None:
         """Queue a generation under a new number; a malformed one fails alone."""
-        if reason := generation.misfit(self._writer.shape):
+        if reason := generation.validate(self._writer.shape) or _unable(generation):
             self._outbox.append(Failed(number, reason))
         else:
-            self._waiting.append(_Sequence(number, generation, self._clock()))
+            report = Report(number, generation.stream_interval, self._clock())
+            self._waiting.append(_Sequence(number, generation, report))
 
     def cancel(self, number: int) -> None:
         """Forget a generation, wherever it is; an unknown number has just finished."""
@@ -145,63 +117,57 @@ class SingleScheduler:
         """Do one piece of work of the oldest generation; return what happened."""
         if self._running is None and self._waiting:
             self._running = self._waiting.popleft()
-            self._running.admitted = self._clock()
+            self._running.report.admitted = self._clock()
             self._running.writing = self._writer.write(self._running.generation)
         if self._running is not None:
             self._work(self._running)
-        said, self._outbox = self._outbox, []
-        return said
+        sent, self._outbox = self._outbox, []
+        return sent
 
-    def rest(self) -> None:
+    def release_idle(self) -> None:
         """Nothing to do for a while: the caches have the file's own length, and nothing can be given back."""
 
     def _work(self, sequence: _Sequence) -> None:
         assert sequence.writing is not None
-        began = self._clock()
         try:
             work = next(sequence.writing)
         except StopIteration as end:
             self._finish(sequence, end.value)
             return
-        except (RuntimeError, ArithmeticError) as error:
+        except (RuntimeError, ArithmeticError, LookupError, ValueError) as error:
             self._outbox.append(Failed(sequence.number, str(error)))
             self._end(sequence)
             return
-        now = self._clock()
-        self._count(sequence, work, now - began)
+        sequence.report.cached += work.cached
+        self._counters.cached_tokens += work.cached
         if work.ids:
-            self._report(sequence, work, now)
+            self._counters.count_decode(len(work.ids))
+            self._report(sequence, work)
 
-    def _count(self, sequence: _Sequence, work: Work, seconds: float) -> None:
-        sequence.cached += work.cached
-        self._cached_tokens += work.cached
-        self._prefill_tokens += work.prefilled
-        if work.ids:
-            self._decode_steps += 1
-            self._decode_rows += len(work.ids)
-            self._decode_seconds += seconds
-        else:
-            self._prefill_seconds += seconds
-
-    def _report(self, sequence: _Sequence, work: Work, now: float) -> None:
+    def _report(self, sequence: _Sequence, work: Work) -> None:
         """The first tokens at once, with what the prompt cost; later ones as many as the reader wants."""
-        sequence.ids += work.ids
-        sequence.logprobs += work.logprobs
-        if not sequence.spoke:
-            self._outbox.append(sequence.prefilled(now))
-        if not sequence.spoke or len(sequence.ids) >= sequence.generation.gather:
-            self._outbox.append(sequence.said())
-        sequence.spoke = True
+        if not sequence.begun:
+            self._outbox.append(sequence.report.prefilled(self._clock()))
+        sequence.begun = True
+        for index, token in enumerate(work.ids):
+            sequence.report.add(token, work.logprobs[index] if work.logprobs else None)
+        self._outbox += sequence.report.flush()
 
     def _finish(self, sequence: _Sequence, reason: str) -> None:
-        if not sequence.spoke:
-            self._outbox.append(sequence.prefilled(self._clock()))
-        if sequence.ids:
-            self._outbox.append(sequence.said())
-        self._outbox.append(Finished(sequence.number, reason))
+        if not sequence.begun:
+            self._outbox.append(sequence.report.prefilled(self._clock()))
+        sequence.report.end = Finished(sequence.number, reason)
+        self._outbox += sequence.report.flush()
         self._end(sequence)
 
     def _end(self, sequence: _Sequence) -> None:
         if sequence.writing is not None:
             sequence.writing.close()
         self._running = None
+
+
+def _unable(generation: Generation) -> str | None:
+    """Why a file that holds one sequence cannot run a generation, or nothing."""
+    if generation.typed or generation.alternatives or generation.scores:
+        return "the bytes of this model's tokens are not known"
+    return None

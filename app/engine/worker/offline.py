@@ -34,6 +34,7 @@ def complete_greedily(
         prefill_chunk=128,
         cache_bytes=2**30,
         cache_folder=model.parent,
+        control_ids=tuple(sorted({*manifest.special_tokens.values(), *manifest.end_ids})),
     )
     scheduler = open_scheduler(config)
     found: list[list[int]] = [[] for _ in prompts]

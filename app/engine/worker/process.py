@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 from app.engine.batch.scheduler import Scheduler
+from app.engine.batch.search_lanes import SEARCH_LANES
 from app.engine.batch.speculation import Drafter
 from app.engine.channel import Channel
 from app.engine.config import EngineConfig
@@ -33,6 +34,7 @@ from app.engine.runtimes.stderr import quiet
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.single.scheduler import SingleScheduler, Writer
 from app.model.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.pieces import read_vocabulary_of
 
 logger = logging.getLogger("app.engine")
 
@@ -64,14 +66,13 @@ def serve(channel: Channel) -> None:
         signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError), _logging_to(channel):
         (config,) = channel.receive(timeout=None)
-        began = time.perf_counter()
         try:
             scheduler = open_scheduler(config)
         except (RuntimeError, ValueError, OSError) as error:
             channel.send([Refused(str(error).splitlines()[0])])
             return
         name = DISTRIBUTIONS[config.runtime]
-        channel.send([Ready(name, version(name), config.slots, time.perf_counter() - began)])
+        channel.send([Ready(name, version(name))])
         _loop(channel, scheduler)
         with quiet():  # native code takes its leave
             del scheduler
@@ -115,10 +116,18 @@ def open_scheduler(config: EngineConfig) -> Scheduler | SingleScheduler:
 
 def _scheduler(config: EngineConfig) -> Scheduler:
     runner = open_runner(config)
-    cache = DecodeCache(config.shape, config.slots)
+    vocabulary = read_vocabulary_of(config.place, config.shape.vocabulary, config.control_ids)
+    cache = DecodeCache(config.shape, config.slots + SEARCH_LANES)
     prefixes = PrefixCache(config.shape, config.cache_bytes)
     drafter = Drafter() if config.drafting else None
-    return Scheduler(runner, cache, prefixes, prefill_chunk=config.prefill_chunk, drafter=drafter)
+    return Scheduler(
+        runner,
+        cache,
+        prefixes,
+        prefill_chunk=config.prefill_chunk,
+        vocabulary=vocabulary,
+        drafter=drafter,
+    )
 
 
 def _writer(config: EngineConfig) -> Writer:
@@ -145,7 +154,7 @@ def _loop(channel: Channel, scheduler: Scheduler | SingleScheduler) -> None:
     while True:
         messages = channel.receive(timeout=0.0 if scheduler.busy else HEARTBEAT)
         if not messages and not scheduler.busy:
-            scheduler.rest()
+            scheduler.release_idle()
         for message in messages:
             match message:
                 case Submit(number, generation):

@@ -28,6 +28,7 @@ class FakeRunner:
     def __init__(self, memory: int = 10**6) -> None:
         self.memory = memory
         self.shape = SHAPE
+        self.exact = True
         self.prefills: list[int] = []
         self.decodes: list[int] = []
         self.extends: list[int] = []

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.batch.scheduler import EXTENDED, Scheduler
-from app.engine.batch.speculation import Drafter
+from app.engine.batch.scheduler import Scheduler
+from app.engine.batch.speculation import EXTENDED, Drafter
 from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import Entry, PrefixCache
@@ -89,7 +91,7 @@ def test_what_the_prompt_cost_is_said_in_the_step_of_the_first_token() -> None:
     scheduler.submit(1, Generation((5, 6, 7), max_tokens=2))
     first, second = scheduler.step(), scheduler.step()
     assert first == []
-    assert second[0] == Prefilled(1, cached_tokens=0, queue_seconds=1.0, prefill_seconds=5.0)
+    assert second[0] == Prefilled(1, cached_tokens=0, queue_seconds=1.0, prefill_seconds=1.0)
     assert [type(message) for message in second] == [Prefilled, Tokens]
 
 
@@ -145,10 +147,10 @@ def test_a_rest_gives_the_memory_of_the_slots_back() -> None:
     scheduler = Scheduler(FakeRunner(), cache, PrefixCache(SHAPE, 10**9), prefill_chunk=64)
     scheduler.submit(1, Generation((1, 2), max_tokens=9))
     scheduler.step()
-    scheduler.rest()
+    scheduler.release_idle()
     assert cache.bytes > 0
     drain(scheduler)
-    scheduler.rest()
+    scheduler.release_idle()
     assert cache.bytes == 0
     scheduler.submit(2, Generation((1, 2), max_tokens=9))
     assert ids(drain(scheduler), 2) == greedy([1, 2], 9)
@@ -183,7 +185,7 @@ def test_what_the_last_sequence_has_left_in_the_cache_is_not_copied_again(
         scheduler.submit(number, Generation(tuple(prompt), max_tokens=3))
         assert ids(drain(scheduler), number) == greedy(prompt, 3)
         if rests:
-            scheduler.rest()
+            scheduler.release_idle()
     assert loaded == copied
 
 
@@ -250,13 +252,64 @@ def test_a_prompt_that_goes_on_from_a_completion_reuses_it_as_well() -> None:
     assert ids(again, 2) == greedy(longer, 3)
 
 
-def test_the_same_prompt_again_computes_one_token() -> None:
+def test_the_same_prompt_again_computes_nothing() -> None:
     scheduler, runner = make(chunk=64)
+    for number in (1, 2):
+        scheduler.submit(number, Generation(tuple(range(20)), max_tokens=1))
+        said = drain(scheduler)
+    assert (runner.prefills, runner.decodes, runner.extends) == ([20], [], [])
+    assert prefilled(said, 2).cached_tokens == 20
+    assert ids(said, 2) == greedy(list(range(20)), 1)
+
+
+def test_the_same_prompt_again_computes_one_token_where_calls_differ_in_bits() -> None:
+    scheduler, runner = make(chunk=64)
+    runner.exact = False
     for number in (1, 2):
         scheduler.submit(number, Generation(tuple(range(20)), max_tokens=1))
         said = drain(scheduler)
     assert (runner.prefills, runner.decodes, runner.extends) == ([20], [1], [])
     assert ids(said, 2) == greedy(list(range(20)), 1)
+
+
+def test_a_known_continuation_is_walked_and_only_what_is_new_is_computed() -> None:
+    scheduler, runner = make(chunk=64)
+    scheduler.submit(1, Generation(tuple(range(20)), max_tokens=6))
+    drain(scheduler)
+    scheduler.submit(2, Generation(tuple(range(20)), max_tokens=4))
+    assert ids(drain(scheduler), 2) == greedy(list(range(20)), 4)
+    assert len(runner.decodes) == 5
+    scheduler.submit(3, Generation(tuple(range(20)), max_tokens=9))
+    assert ids(drain(scheduler), 3) == greedy(list(range(20)), 9)
+    assert len(runner.decodes) == 5 + 3
+    assert scheduler.stats.known_tokens == 4 + 6
+
+
+def test_what_one_owner_has_computed_is_unknown_to_another() -> None:
+    scheduler, _ = make(chunk=64)
+    for number, owner in enumerate(("one", "two", "one")):
+        scheduler.submit(number, Generation(tuple(range(20)), max_tokens=3, owner=owner))
+        said = drain(scheduler)
+        assert prefilled(said, number).cached_tokens == (20 if number == 2 else 0)
+        assert ids(said, number) == greedy(list(range(20)), 3)
+
+
+def test_values_that_are_not_finite_reach_no_later_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler, runner = make(chunk=64)
+    decode = runner.decode
+
+    def poisoned(cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
+        found = decode(cache, tokens, positions)
+        cache.view(1)[:] = np.nan
+        return np.full_like(found, np.nan)
+
+    monkeypatch.setattr(runner, "decode", poisoned)
+    scheduler.submit(1, Generation((1, 2), max_tokens=4))
+    assert drain(scheduler)[-1] == Failed(1, "the model's logits are not finite")
+    monkeypatch.setattr(runner, "decode", decode)
+    scheduler.submit(2, Generation((1, 2), max_tokens=4))
+    assert ids(drain(scheduler), 2) == greedy([1, 2], 4)
+    assert not np.isnan(scheduler._cache.view(1)).any()
 
 
 def test_generations_start_in_the_order_of_their_arrival() -> None:
@@ -361,10 +414,12 @@ def test_what_a_sampler_raises_fails_its_generation_alone(
     scheduler, _ = make()
     choose = Sampler.choose
 
-    def fail(sampler: Sampler, logits: Floats) -> tuple[int, Logprob | None]:
+    def fail(
+        sampler: Sampler, logits: Floats, allowed: Ints | None = None, *, given: bool = False
+    ) -> tuple[int, Logprob | None]:
         if sampler is broken:
             raise error
-        return choose(sampler, logits)
+        return choose(sampler, logits, allowed, given=given)
 
     monkeypatch.setattr(Sampler, "choose", fail)
     for number in (1, 2):
@@ -405,8 +460,8 @@ def test_stats_count_what_was_computed() -> None:
         scheduler.submit(number, Generation(tuple(range(10)), max_tokens=4))
         drain(scheduler)
     stats = scheduler.stats
-    assert (stats.prefill_tokens, stats.cached_tokens) == (11, 9)
-    assert (stats.decode_steps, stats.decode_rows) == (6, 6)
+    assert (stats.cached_tokens, stats.known_tokens) == (10, 4)
+    assert (stats.decode_steps, stats.decode_rows) == (3, 3)
 
 
 class Clock:
@@ -495,7 +550,7 @@ def test_every_text_is_the_one_it_gives_alone(
                 scheduler.cancel(number)
         said += scheduler.step()
         if now in rests:
-            scheduler.rest()
+            scheduler.release_idle()
     said += drain(scheduler)
     for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
         lonely, _ = make(slots=1, chunk=64)

@@ -99,8 +99,6 @@ def converse(config: EngineConfig, talk: Talk[T]) -> T:
 def test_the_engine_is_ready_when_the_model_has_completed_a_prompt(tiny_model: TinyModel) -> None:
     ready = converse(tiny_model.config(slots=3), lambda peer: peer.hear(Ready))
     assert (ready.runtime, ready.runtime_version) == ("ai-edge-litert", version("ai-edge-litert"))
-    assert ready.slots == 3
-    assert ready.load_seconds > 0
 
 
 def test_a_generation_is_answered_token_by_token(tiny_model: TinyModel) -> None:
@@ -152,7 +150,6 @@ def test_counters_are_reported_while_nothing_runs(tiny_model: TinyModel) -> None
 
     stats, seconds = converse(tiny_model.config(), talk)
     assert (stats.slots_busy, stats.waiting) == (0, 0)
-    assert stats.prefill_tokens >= 3
     assert seconds < 12 * process.HEARTBEAT
 
 
