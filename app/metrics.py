@@ -66,6 +66,8 @@ class Metrics:
         self.prefix_bytes = self._gauge("prefix_cache_bytes", "Bytes held by the prefix cache")
         self.drafted_tokens = self._counter("spec_decode_draft_tokens", "Tokens guessed ahead")
         self.accepted_tokens = self._counter("spec_decode_accepted_tokens", "Guessed tokens that were right")
+        self.known_tokens = self._counter("known_tokens", "New tokens answered without any computation")
+        self.searches = self._counter("word_searches", "Requests whose first word was searched by a beam")
 
         self.finished = self._counter("finished", "Choices by the reason they ended", "reason")
         self.truncated = self._counter("truncated", "Prompts cut to their window")
@@ -136,6 +138,8 @@ class Metrics:
         self.cached_tokens.inc(max(0, stats.cached_tokens - last.cached_tokens))
         self.drafted_tokens.inc(max(0, stats.drafted_tokens - last.drafted_tokens))
         self.accepted_tokens.inc(max(0, stats.accepted_tokens - last.accepted_tokens))
+        self.known_tokens.inc(max(0, stats.known_tokens - last.known_tokens))
+        self.searches.inc(max(0, stats.searches - last.searches))
         if steps := stats.decode_steps - last.decode_steps:
             self.batch_size.observe((stats.decode_rows - last.decode_rows) / steps)
 

@@ -175,7 +175,7 @@ async def test_tokens_are_reported_one_by_one_where_each_counts(compose: Compose
     await service.pipeline.run(job(service))
     await service.pipeline.run(job(service, stop=["\n"]))
     await service.pipeline.run(job(service), asyncio.Queue())
-    assert [generation.gather for generation in engine.generations] == [8, 1, 1]
+    assert [generation.stream_interval for generation in engine.generations] == [8, 1, 1]
 
 
 async def test_a_failed_choice_frees_the_others(compose: Compose) -> None:
