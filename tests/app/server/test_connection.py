@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.fakes import FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine
 
 Listen = Callable[..., str]
 
@@ -50,30 +50,25 @@ def trickle(connection: socket.socket, data: bytes) -> None:
         time.sleep(0.01)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 30) -> float:
-    """Seconds that passed until the condition held."""
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
     start = time.perf_counter()
     while not condition():
         if time.perf_counter() - start > seconds:
             pytest.fail("it never happened")
         time.sleep(0.002)
-    return time.perf_counter() - start
 
 
 def test_a_connection_that_sends_nothing_is_closed_at_the_head_deadline(listen: Listen) -> None:
     with connected(listen(header_timeout_seconds=0.2)) as connection:
         start = time.perf_counter()
         assert read_all(connection) == b""
-        assert 0.15 < time.perf_counter() - start < 2
+        assert time.perf_counter() - start > 0.15
 
 
 def test_a_trickled_head_is_closed_at_its_deadline(listen: Listen) -> None:
     url = listen(header_timeout_seconds=0.3)
-    with connected(url) as connection:
-        start = time.perf_counter()
-        with pytest.raises(ConnectionError):
-            trickle(connection, HEAD * 100)
-        assert time.perf_counter() - start < 2
+    with connected(url) as connection, pytest.raises(ConnectionError):
+        trickle(connection, HEAD * 100)
     assert httpx.get(f"{url}/livez").status_code == 200
 
 
@@ -82,19 +77,19 @@ def test_the_next_head_on_a_kept_connection_has_a_deadline_too(listen: Listen) -
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in connection.recv(65_536)
         connection.sendall(b"GET /livez")
-        start = time.perf_counter()
-        read_all(connection)
-        assert time.perf_counter() - start < 2
+        assert read_all(connection) == b""
 
 
 def test_a_slow_sender_holds_up_nobody_else(listen: Listen) -> None:
-    url = listen()
+    url = listen(header_timeout_seconds=60, body_timeout_seconds=60)
     with connected(url) as one, connected(url) as other:
         one.sendall(HEAD[:40])
-        other.sendall(HEAD + b"Content-Length: 15\r\n\r\n{")
-        start = time.perf_counter()
+        other.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY[:1])
         assert httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 200
-        assert time.perf_counter() - start < 1
+        one.sendall(HEAD[40:] + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        other.sendall(BODY[1:])
+        for slow in (one, other):  # they were still being listened to
+            assert slow.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_large_head_is_431(listen: Listen) -> None:
@@ -140,10 +135,8 @@ def test_ten_megabytes_are_refused_before_they_are_sent(listen: Listen) -> None:
 def test_what_is_still_sent_after_a_refusal_is_cut_at_the_body_deadline(listen: Listen) -> None:
     with connected(listen(body_timeout_seconds=0.3)) as connection:
         connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
-        start = time.perf_counter()
         with pytest.raises(ConnectionError):
             trickle(connection, b"x" * 500)
-        assert time.perf_counter() - start < 2
 
 
 def test_a_connection_serves_many_requests(listen: Listen) -> None:
@@ -160,7 +153,7 @@ def test_a_client_that_leaves_frees_its_slot(listen: Listen, stream: bool) -> No
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         wait_until(lambda: engine.running == 1)
         time.sleep(0.1)
-    assert wait_until(lambda: engine.running == 0) < 0.15
+    wait_until(lambda: engine.running == 0)
     wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
 
 
@@ -182,8 +175,8 @@ def test_a_reader_that_stalls_loses_its_slots_and_its_connection(listen: Listen)
     before = open_files()
     with connected(url, BUFFER) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE)
-        wait_until(lambda: open_files() == before + 2)
-        wait_until(lambda: httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 429)
+        wait_until(lambda: len(engine.generations) == 8)
+        wait_until(lambda: engine.running == 0)
         wait_until(lambda: httpx.post(f"{url}/complete", json={"prompt": "x"}).status_code == 200)
         wait_until(lambda: open_files() == before + 1)  # our end
         metrics = httpx.get(f"{url}/metrics").text
@@ -232,18 +225,27 @@ def test_a_client_that_leaves_while_it_waits_for_a_slot_is_forgotten(listen: Lis
     wait_until(lambda: engine.running == 0)
 
 
-def test_a_full_server_refuses_in_under_20_ms(listen: Listen) -> None:
-    engine = FakeEngine(pause=60)
-    url = listen(engine, slots=1, queue_size=0)
+class Counting(ByteTokenizer):
+    """Remembers the texts that it was asked for."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def tokenize(self, text: str) -> list[int]:
+        self.texts.append(text)
+        return super().tokenize(text)
+
+
+def test_a_full_server_refuses_before_any_work(listen: Listen) -> None:
+    engine, tokenizer = FakeEngine(pause=60), Counting()
+    url = listen(engine, open_tokenizer=lambda: tokenizer, slots=1, queue_size=0)
     with connected(url) as connection, httpx.Client(base_url=url) as client:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
         wait_until(lambda: engine.running == 1)
-        seconds = []
         for _ in range(100):
-            start = time.perf_counter()
-            assert client.post("/complete", json={"prompt": "x"}).status_code == 429
-            seconds.append(time.perf_counter() - start)
-    assert sorted(seconds)[50] < 0.02
+            assert client.post("/complete", json={"prompt": "what the fuck"}).status_code == 429
+        assert len(engine.generations) == 1
+    assert tokenizer.texts == ["x"]
 
 
 @pytest.mark.anyio
