@@ -26,8 +26,11 @@ from app.settings import Settings
 VERSION = "1.0.0"
 """Of the HTTP contract."""
 
-ALWAYS_OPEN = ("/livez", "/readyz")
-"""Routes that need no API key."""
+PROBES = ("/livez", "/readyz")
+"""What balancers and orchestrators ask."""
+
+ALWAYS_OPEN = (*PROBES, "/autocomplete.js", "/", "/static/")
+"""Routes that need no API key: probes, the module that pages embed, and the playground with its files."""
 
 ABOUT = """
 ```sh
@@ -36,8 +39,9 @@ curl -s http://127.0.0.1:8000/complete -H 'Content-Type: application/json' \\
 ```
 
 `/complete` is the native route. `/v1/*` takes OpenAI's clients by their base URL. Where API keys are
-configured, every route but `/livez` and `/readyz` wants one: `Authorization: Bearer KEY`. Every answer has an
-`X-Request-ID`; every error has one envelope, and under `/v1` OpenAI's shape.
+configured, every route but `/livez`, `/readyz`, `/autocomplete.js` and the playground at `/` wants one:
+`Authorization: Bearer KEY`. Every answer has an `X-Request-ID`; every error has one envelope, and under `/v1`
+OpenAI's shape.
 """
 """What a reader of the documentation sees first."""
 
@@ -114,7 +118,7 @@ def _document(app: FastAPI, limits: Limits) -> dict[str, Any]:
             describe_limits(schemas[model.__name__], model, limits)
         for address, path in document["paths"].items():
             for operation in path.values():
-                if address in ALWAYS_OPEN:
+                if address in PROBES:
                     operation["security"] = []
                 if operation["responses"].get("422", {}).get("description") == "Validation Error":
                     del operation["responses"]["422"]  # a path parameter is any text

@@ -29,6 +29,10 @@ CLIENT_LEFT = 499
 """Never seen by a client; the status under which proxies log one that left."""
 
 
+CHALLENGES = ("Bearer", 'Basic realm="the API key is the password"')
+"""How a key may be given, a header line each: where one line names both, Chromium asks nobody for it."""
+
+
 def envelope(error: ServiceError, scope: Scope) -> bytes:
     """The body of an error, as JSON; its code is noted in the request's record."""
     record = record_of(scope)
@@ -44,12 +48,13 @@ def envelope(error: ServiceError, scope: Scope) -> bytes:
 
 def error_response(error: ServiceError, scope: Scope) -> Response:
     """The answer that an error becomes."""
-    headers = {}
+    response = Response(envelope(error, scope), error.status, media_type="application/json")
     if isinstance(error, RetryableError):
-        headers["Retry-After"] = str(ceil(error.retry_after))
+        response.headers["Retry-After"] = str(ceil(error.retry_after))
     if isinstance(error, UnauthorizedError):
-        headers["WWW-Authenticate"] = 'Bearer, Basic realm="the API key is the password"'
-    return Response(envelope(error, scope), error.status, headers, media_type="application/json")
+        for challenge in CHALLENGES:
+            response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 def as_service_error(error: Exception) -> ServiceError:

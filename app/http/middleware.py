@@ -83,21 +83,28 @@ class Observer:
 
 
 class KeyCheck:
-    """Lets a request pass that carries an accepted API key, or asks for a route that needs none."""
+    """Lets a request pass that carries an accepted API key, or asks for a route that needs none.
+
+    `open_paths` need none, and what is below a path that ends with a slash.
+    """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys, open_paths: AbstractSet[str]) -> None:
         self._app = app
         self._keys = keys
         self._open_paths = open_paths
+        self._open_folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+        if scope["type"] == "http" and not self._is_open(scope["path"]):
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
             if not self._keys.accept(authorization):
                 await error_response(UnauthorizedError(), scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or path.startswith(self._open_folders)
 
 
 class BodyReceiver:

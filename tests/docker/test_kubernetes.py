@@ -6,7 +6,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from app.http.api import ALWAYS_OPEN
+from app.http.api import PROBES
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.app.conftest import tiny_manifest
@@ -102,7 +102,7 @@ def test_probes_and_monitor_ask_paths_that_the_service_answers_without_a_key() -
         if "get" in operation
     }
     assert {path: routes[path].split("_")[0] for path in asked} == asked
-    assert set(asked) == {*ALWAYS_OPEN, "/metrics"}
+    assert set(asked) == {*PROBES, "/metrics"}
     assert [
         CONTAINER[f"{name}Probe"]["httpGet"]["port"] for name in ("liveness", "readiness", "startup")
     ] == ["http"] * 3

@@ -18,6 +18,7 @@ def routes_of(settings: Settings) -> list[BaseRoute]:
         models.router,
         text.router,
         operations.router,
+        pages.module_router,
         *([operations.metrics_router] if settings.metrics != "off" else []),
         *([pages.playground_router] if settings.playground else []),
         *([pages.docs_router] if settings.docs else []),

@@ -1,4 +1,4 @@
-"""Pages for people: the playground, and the API's documentation without the internet."""
+"""Pages for people: the playground, the module that it is made of, and the API's documentation."""
 
 from __future__ import annotations
 
@@ -19,8 +19,19 @@ DOCS_POLICY = STRICT + (
 )
 """Swagger UI and ReDoc write styles into the page, and ReDoc searches in a worker."""
 
+MODULE = STATIC / "autocomplete" / "autocomplete.js"
+"""What other pages embed, and the playground too."""
+
+module_router = APIRouter(include_in_schema=False)
 playground_router = APIRouter(include_in_schema=False)
 docs_router = APIRouter(include_in_schema=False)
+
+
+@module_router.get("/autocomplete.js")
+async def autocomplete() -> FileResponse:
+    """The module that completes what is typed into a page (docs/embedding.md)."""
+    headers = {"Cache-Control": "max-age=600", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(MODULE, media_type="text/javascript", headers=headers)
 
 
 @playground_router.get("/")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -98,16 +99,38 @@ async def test_a_trace_is_carried_on_under_a_span_of_our_own(serve: Serve) -> No
 
 # Keys
 
-OPEN, CLOSED = ["/livez", "/readyz"], ["/model", "/metrics", "/openapi.json", "/nowhere"]
+OPEN = ["/livez", "/readyz", "/autocomplete.js", "/", "/static/playground.js"]
+CLOSED = [
+    "/model",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+    "/docs-assets/swagger-ui.css",
+    "/static",
+    "/nowhere",
+]
 
 
-async def test_every_route_but_livez_and_readyz_needs_a_key(serve: Serve) -> None:
+async def test_every_route_but_probes_module_and_playground_needs_a_key(serve: Serve) -> None:
     async with serve(api_keys=("secret",)) as client:
         statuses = {path: (await client.get(path)).status_code for path in OPEN + CLOSED}
         post = await client.post("/complete", json={"prompt": "x"})
     assert statuses == dict.fromkeys(OPEN, 200) | dict.fromkeys(CLOSED, 401)
     assert (post.status_code, post.json()["error"]["code"]) == (401, "unauthorized")
-    assert "Bearer" in post.headers["www-authenticate"]
+
+
+async def test_a_key_is_asked_for_in_two_header_lines_as_chromium_reads_them(serve: Serve) -> None:
+    async with serve(api_keys=("secret",)) as client:
+        answer = await client.get("/docs")
+    lines = answer.headers.get_list("www-authenticate")
+    assert lines == ["Bearer", 'Basic realm="the API key is the password"']
+
+
+@pytest.mark.parametrize("path", ["/static/../model", "/static/%2e%2e/model", "/static/../../errors.py"])
+async def test_nothing_else_is_reached_through_the_open_files(serve: Serve, path: str) -> None:
+    async with serve(api_keys=("secret",)) as client:
+        answer = await client.get(httpx.URL("http://service").copy_with(raw_path=path.encode()))
+    assert answer.status_code in (401, 404)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +216,16 @@ async def test_cors_is_for_named_origins_also_on_errors_and_without_a_key_for_pr
     assert preflight.headers["access-control-allow-origin"] == "https://a.example"
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "https://a.example"
+    assert "access-control-allow-origin" not in other.headers
+
+
+async def test_the_module_loads_without_a_key_from_origins_that_cors_names(serve: Serve) -> None:
+    async with serve(cors_origins=("https://a.example",), api_keys=("secret",)) as client:
+        answer = await client.get("/autocomplete.js", headers={"Origin": "https://a.example"})
+        other = await client.get("/autocomplete.js", headers={"Origin": "https://b.example"})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "access-control-allow-origin" not in other.headers
 
 
