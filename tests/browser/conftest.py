@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from tests.app.conftest import compose, guard, listen
+from tests.browser.scripted_service import ScriptedService
 
 __all__ = ["compose", "guard", "listen"]
 
@@ -16,6 +17,7 @@ CHROMIUM = "/usr/bin/chromium"
 SCREENSHOTS = Path(__file__).parents[1] / "artifacts"
 
 OpenPage = Callable[..., Page]
+OpenField = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,34 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 def screenshots() -> Path:
     SCREENSHOTS.mkdir(exist_ok=True)
     return SCREENSHOTS
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedService]:
+    """A running service, to be scripted before a page is opened."""
+    service = ScriptedService()
+    with service.running():
+        yield service
+
+
+@pytest.fixture
+def open_field(browser: Browser, scripted: ScriptedService) -> Iterator[OpenField]:
+    """Opens the scripted service's page, its field focused; `attachment` in the page holds the module."""
+    contexts = []
+    faults: list[str] = []
+
+    def opened(body: str | None = None, options: dict[str, object] | None = None, **context: object) -> Page:
+        scripted.body = body or scripted.body
+        scripted.options = options or scripted.options
+        contexts.append(browser.new_context(**context))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(scripted.url)
+        page.wait_for_function("window.ready")
+        page.locator(".field").focus()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
