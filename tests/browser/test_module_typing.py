@@ -199,21 +199,33 @@ def test_a_text_that_a_script_changed_loses_its_suggestion(
     expect_ghost(page, "")
 
 
-def test_fields_that_a_service_does_not_know_are_left_out_from_then_on(
+def test_fields_that_an_older_service_does_not_know_are_left_out_from_then_on(
     scripted: ScriptedService, open_field: OpenField
 ) -> None:
     def older(body: dict[str, Any]) -> Any:
-        unknown = [name for name in ("min_confidence", "session", "suffix") if name in body]
-        return error(422, "invalid_request", field=unknown[0]) if unknown else continuation(" word")
+        unknown = {"min_confidence", "session", "alternatives"} & body.keys()
+        return error(422, "invalid_request") if unknown else continuation(" word")
 
     scripted.answer = older
-    page = open_field()
+    page = open_field(options={"request": {"alternatives": 2}})
     page.keyboard.type("a")
     expect_ghost(page, " word")
     page.keyboard.type("b")
     expect_ghost(page, " word")
-    assert scripted.prompts == ["a", "a", "a", "ab"]
+    assert scripted.prompts == ["a", "a", "ab"]
     assert page.evaluate("errors") == []
+
+
+def test_a_field_that_a_model_file_cannot_honour_is_left_out_alone(
+    scripted: ScriptedService, open_field: OpenField
+) -> None:
+    scripted.answer = lambda body: (
+        error(422, "invalid_request", field="temperature") if "temperature" in body else continuation(" word")
+    )
+    page = open_field()
+    page.keyboard.type("a")
+    expect_ghost(page, " word")
+    assert set(scripted.asked[0]) - set(scripted.asked[1]) == {"temperature"}
 
 
 def test_a_service_that_takes_shorter_prompts_gets_shorter_ones(

@@ -1,192 +1,159 @@
-// The page at /: ghost text after the cursor, asked for after a pause and dropped at the next key.
+// The page at /: a field with autocomplete.js, and what the service says of each suggestion.
 
-const PAUSE_MS = 250;
+import { attach } from "../autocomplete.js";
+
+const ALTERNATIVES = 3;
+const REQUEST = { max_tokens: 8, min_confidence: 0.35, temperature: 0 };
+const SHOWN = {
+  max_tokens: (value) => `${value} tokens`,
+  min_confidence: (value) => percent(value),
+  temperature: (value) => Number(value).toFixed(2),
+};
+
 const $ = (id) => document.getElementById(id);
+const percent = (share) => `${Math.round(share * 100)} %`;
 const text = $("text");
+const attachment = attach(text, { url: document.baseURI, request: { ...REQUEST, alternatives: ALTERNATIVES } });
 
-let suggestion = "";     // what the ghost shows
-let running = null;      // AbortController of the request in flight
-let timer = 0;
+let key = sessionStorage.getItem("key") ?? "";
+let asked = 0;          // when the last request was sent
+let written = 0;        // characters that suggestions wrote
 
+text.addEventListener("autocomplete-ask", () => { asked = performance.now(); text.classList.add("waiting"); });
+text.addEventListener("autocomplete-answer", ({ detail }) => answered(detail));
+text.addEventListener("autocomplete-show", ({ detail }) => list(detail.choices));
+text.addEventListener("autocomplete-hide", () => list([]));
+text.addEventListener("autocomplete-accept", ({ detail }) => { written += detail.text.length; });
+text.addEventListener("autocomplete-error", ({ detail }) => failed(detail));
+text.addEventListener("input", () => { complain(""); draw(); });
+text.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.ctrlKey) return;
+  event.preventDefault();
+  attachment.ask();
+});
+
+// A suggestion ends where its field loses the focus, so what acts on the text leaves it there.
+for (const place of [$("words"), $("starters"), document.querySelector(".actions")]) {
+  place.addEventListener("mousedown", (event) => event.preventDefault());
+}
+const onText = (button, action) => button.addEventListener("click", () => { text.focus(); action(); });
+onText($("accept"), () => attachment.accept());
+onText($("another"), () => attachment.ask());
+onText($("clear"), () => { text.select(); document.execCommand("delete"); });
+for (const starter of $("starters").querySelectorAll("button")) {
+  onText(starter, () => document.execCommand("insertText", false, starter.textContent));
+}
+$("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(text.value);
+  $("announcer").textContent = "Copied";
+});
+$("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  key = $("key").value;
+  start();
+});
+
+for (const [name, value] of Object.entries(REQUEST)) {
+  const input = $(name);
+  const show = () => { $(`${name}-value`).value = SHOWN[name](input.value); };
+  input.value = value;
+  input.addEventListener("input", () => { show(); configure(); });
+  show();
+}
+draw();
 start();
 
 async function start() {
-  const model = await (await fetch("model")).json();
+  attachment.configure({ key });
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const answer = await fetch("model", { headers, credentials: "omit" }).catch(() => null);
+  const locked = answer?.status === 401;
+  $("login").hidden = !locked;
+  $("model").hidden = !answer?.ok;
+  if (locked) {
+    if (key) complain("The service does not accept this key.");
+    sessionStorage.removeItem("key");
+    $("key").focus();
+  } else if (answer?.ok) {
+    complain("");
+    sessionStorage.setItem("key", key);
+    describe(await answer.json());
+    text.focus();
+  } else complain("The service cannot be reached.");
+}
+
+function describe(model) {
   $("model").textContent = `${model.id} · ${model.quantization} · ${model.runtime.name} ${model.runtime.version}`;
-  slider("window", model.limits.default_window, model.limits.window_tokens, (tokens) => `${tokens} tokens`);
-  slider("temperature", model.defaults.temperature, 2, (value) => (+value).toFixed(2));
-  slider("length", Math.min(32, model.limits.max_tokens), Math.min(128, model.limits.max_tokens), (tokens) => `${tokens} tokens`);
-
-  text.addEventListener("input", typed);
-  text.addEventListener("keydown", pressed);
-  document.addEventListener("selectionchange", () => { if (document.activeElement === text) moved(); });
-  $("accept").addEventListener("click", () => accept(suggestion));
-  $("another").addEventListener("click", () => { text.focus(); suggest(); });
-  for (const starter of $("starters").children) {
-    starter.addEventListener("click", () => { text.focus(); insert(starter.textContent); suggest(); });
-  }
-  $("clear").addEventListener("click", () => { text.focus(); text.select(); insert(""); });
-  $("copy").addEventListener("click", async () => { await navigator.clipboard.writeText(text.value); announce("Copied"); });
-  draw();
+  $("max_tokens").max = Math.min(64, model.limits.max_tokens);
+  for (const name of Object.keys(REQUEST)) $(name).disabled = model.refused.includes(name);
 }
 
-function slider(name, value, max, shown) {
-  const input = $(name);
-  input.max = max;
-  input.value = value;
-  const show = () => { $(`${name}-value`).value = shown(input.value); };
-  input.addEventListener("input", () => { show(); later(); });
-  show();
+function configure() {
+  const request = { alternatives: ALTERNATIVES };
+  for (const name of Object.keys(REQUEST)) request[name] = Number($(name).value);
+  attachment.configure({ request });
 }
 
-// Typing
-
-function typed(event) {
-  const typedIn = event.data;
-  if (typedIn && suggestion.startsWith(typedIn)) {
-    suggestion = suggestion.slice(typedIn.length);   // typed along: keep the rest
-    caret = text.selectionStart;
-    draw();
-    if (suggestion) return;
-  }
-  later();
-}
-
-function later() {
-  dismiss();
-  if (text.value.trim()) timer = setTimeout(suggest, PAUSE_MS);
-}
-
-let caret = 0;
-
-function moved() {
-  if (text.selectionStart === caret && text.selectionStart === text.selectionEnd) return;
-  caret = text.selectionStart;
-  if (suggestion || running) dismiss();
-  draw();
-}
-
-function pressed(event) {
-  const along = event.key === "ArrowRight" && (event.ctrlKey || event.altKey);
-  if (event.key === "Enter" && event.ctrlKey) suggest();
-  else if (event.key === "Escape") dismiss();
-  else if (suggestion && event.key === "Tab" && !event.shiftKey) accept(suggestion);
-  else if (suggestion && along) accept(suggestion.match(/^\s*\S+|^\s+/)[0]);
-  else return;
-  event.preventDefault();
-}
-
-function accept(part) {
-  const rest = suggestion.slice(part.length);
-  text.focus();
-  insert(part);
-  announce(`Accepted: ${part}`);
-  suggestion = rest;
-  caret = text.selectionStart;
-  draw();
-  if (!rest) later();
-}
-
-function insert(part) {
-  // The only way that keeps the browser's undo.
-  if (!document.execCommand(part ? "insertText" : "delete", false, part)) text.setRangeText(part, text.selectionStart, text.selectionEnd, "end");
-  caret = text.selectionStart;
-}
-
-function dismiss() {
-  clearTimeout(timer);
-  running?.abort();
-  running = null;
-  suggestion = "";
+function answered({ usage, timings, window, choices }) {
+  text.classList.remove("waiting");
   complain("");
+  const unsure = choices[0].finish_reason === "confidence";
+  $("nothing").textContent = unsure ? "Not sure enough to be shown." : "Nothing to suggest here.";
+  if (!usage) return;   // what the guard refused is no news
+  const parts = [`${Math.round(performance.now() - asked)} ms`, `first token ${Math.round(timings.first_token_ms)} ms`];
+  if (usage.cached_tokens) parts.push(`${usage.cached_tokens} of ${usage.prompt_tokens} tokens cached`);
+  if (window.dropped_tokens) parts.push(`${window.dropped_tokens} oldest tokens not seen`);
+  $("speed").value = parts.join(" · ");
+}
+
+/** The suggestion and its alternatives, best first, to be chosen. */
+function list(choices) {
+  const [begun] = text.value.slice(0, text.selectionEnd).match(/[\p{L}\p{N}'’-]*$/u);
+  const items = choices.map(({ text: words, confidence }, index) => {
+    const button = document.createElement("button");
+    const line = document.createElement("b");
+    const typed = document.createElement("i");
+    typed.textContent = /^[\p{L}\p{N}]/u.test(words) ? begun : "";
+    line.append(typed, words.trim().replace(/\s+/g, " "));
+    button.append(line);
+    button.ariaPressed = String(index === 0);
+    if (confidence !== undefined) {
+      const meter = document.createElement("meter");
+      meter.value = confidence;
+      meter.ariaLabel = "confidence";
+      const share = document.createElement("span");
+      share.textContent = percent(confidence);
+      button.append(meter, share);
+    }
+    onText(button, () => attachment.turn(index));
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
+  });
+  $("words").replaceChildren(...items);
+  $("nothing").hidden = choices.length > 0;
+  $("accept").disabled = !choices.length;
+  text.classList.remove("waiting");
   draw();
 }
 
 function draw() {
-  $("before").textContent = text.value.slice(0, text.selectionEnd);
-  $("ghost").textContent = suggestion;
-  $("after").textContent = text.value.slice(text.selectionEnd);
-  $("accept").disabled = !suggestion;
   $("starters").hidden = text.value !== "";
-  text.parentElement.classList.toggle("waiting", running !== null);
+  const { keys, accepted } = attachment.counters;
+  const saved = (written - accepted) / (keys + written);
+  $("saved").value = accepted ? `${percent(saved)} of the keys saved` : "";
 }
 
-function announce(words) { $("announcer").textContent = words; }
+function failed({ code, message, retryAfter }) {
+  text.classList.remove("waiting");
+  if (code === "unauthorized") return start();
+  const again = retryAfter ? ` It is asked again in ${Math.ceil(retryAfter)} s.` : "";
+  if (code === "unreachable") complain(`The service cannot be reached.${again}`);
+  else if (code === "overloaded") complain(`The service is busy.${again}`);
+  else complain(`${message[0].toUpperCase()}${message.slice(1)}.`);
+}
 
 function complain(words) {
   $("message").textContent = words;
   $("message").hidden = !words;
-}
-
-// Asking
-
-async function suggest() {
-  dismiss();
-  const prompt = text.value.slice(0, text.selectionEnd);
-  if (!prompt.trim()) return;
-  const mine = (running = new AbortController());
-  draw();
-  const began = performance.now();
-  let first = 0, pieces = 0;
-  try {
-    for await (const event of complete(prompt, mine.signal)) {
-      if (mine !== running) return;
-      if (event.error) return complain(explained(event.error));
-      const { text: piece, finish_reason: reason } = event.choices[0];
-      first ||= performance.now() - began;
-      pieces += 1;
-      suggestion += piece;
-      draw();
-      const seconds = (performance.now() - began - first) / 1000;
-      const rate = event.usage ? (event.usage.completion_tokens - 1) / (event.timings.decode_ms / 1000) : (pieces - 1) / seconds;
-      const dropped = event.window?.dropped_tokens;
-      const cut = dropped ? ` · ${dropped} oldest tokens not seen` : "";
-      if (pieces > 2) $("speed").value = `${rate.toFixed(0)} tokens/s · first after ${first.toFixed(0)} ms${cut}`;
-      if (reason === "content_filter" && !suggestion) complain("Every continuation was rejected by the content filter. Ask for a new suggestion, or write on.");
-    }
-    if (suggestion) announce(`Suggestion: ${suggestion}`);
-  } catch (error) {
-    if (error.name !== "AbortError") complain("The service cannot be reached.");
-  } finally {
-    if (mine === running) {
-      running = null;
-      draw();
-    }
-  }
-}
-
-function explained({ code, message }) {
-  if (code === "content_filter") return "The content filter rejects this text. Change it, and a suggestion will come.";
-  if (code === "overloaded") return "The service is busy. Write on, or ask again in a moment.";
-  return message[0].toUpperCase() + message.slice(1) + ".";
-}
-
-async function* complete(prompt, signal) {
-  const answer = await fetch("complete", {
-    method: "POST",
-    signal,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      prompt,
-      stream: true,
-      max_tokens: +$("length").value,
-      temperature: +$("temperature").value,
-      context_window: +$("window").value,
-    }),
-  });
-  if (!answer.ok) return yield await answer.json();
-  let pending = "";
-  for await (const chunk of chunks(answer.body.pipeThrough(new TextDecoderStream()))) {
-    const events = (pending + chunk).split("\n\n");
-    pending = events.pop();
-    for (const event of events) {
-      const data = event.startsWith("data: ") && event.slice(6);
-      if (data && data !== "[DONE]") yield JSON.parse(data);
-    }
-  }
-}
-
-async function* chunks(stream) {   // Safari cannot iterate over a stream
-  const reader = stream.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
 }

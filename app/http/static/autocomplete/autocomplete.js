@@ -12,6 +12,7 @@ const SUFFIX = 256;       // characters of the text behind the caret that are se
 const REMEMBERED = 250;   // answers
 const LONGEST_WAIT = 30;  // seconds between attempts while the service does not answer
 const REQUEST = { max_tokens: 8, temperature: 0, repetition_penalty: 1, min_confidence: 0.35 };
+const NEWER = ["token_healing", "until", "min_confidence", "alternatives", "phrases", "suffix", "session"];
 const OPTIONS = {
   url: new URL(".", import.meta.url).href,
   key: "",
@@ -156,7 +157,7 @@ export class Suggestions {
       }
       const { code = "unexpected_answer", message = `status ${response.status}`, field } = answer.error ?? {};
       if (code === "content_filter") return { choices: [{ text: "", finish_reason: code }] };
-      if (response.status === 422 && this.#adapt(String(field).split(".")[0], body)) continue;
+      if (response.status === 422 && this.#adapt(field?.split(".")[0], body)) continue;
       this.#fail(response, code, message);
     }
   }
@@ -185,17 +186,17 @@ export class Suggestions {
     }
   }
 
-  /** Leave out what this service does not know; a shorter text, where it takes no longer one. */
+  /** Ask for less of a service that takes no texts so long, or does not know a field; it does not say which. */
   #adapt(field, body) {
     if (field === "prompt") {
       if (this.#options.tail <= CUT) return false;
       this.#options = { ...this.#options, tail: Math.max(CUT, this.#options.tail / 2) };
       return true;
     }
-    if (!(field in body)) return false;
-    if (field in this.#options.request) console.warn(`autocomplete: the service refuses ${field}`);
-    this.#refused.add(field);
-    return true;
+    const refused = (field ? [field] : NEWER).filter((name) => name in body);
+    for (const name of refused) this.#refused.add(name);
+    if (refused.length) console.warn(`autocomplete: the service does not take ${refused.join(", ")}`);
+    return refused.length > 0;
   }
 
   /** Returns where the same request is worth another attempt, else throws. */
