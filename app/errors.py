@@ -72,11 +72,17 @@ class RequestTimeoutError(ServiceError):
 
     code = "request_timeout"
 
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body took longer than {seconds:g} seconds")
+
 
 class BodyTooLargeError(ServiceError):
     """The body is larger than the server accepts."""
 
     code = "body_too_large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body is larger than {most} bytes")
 
 
 class InvalidRequestError(ServiceError):

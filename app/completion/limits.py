@@ -16,12 +16,8 @@ MOST_STOPS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Largest accepted values, as `/model` reports them; units are in the names.
-
-    Attributes:
-        refused: Fields that the model file cannot honour.
-    """
+class LargestValues:
+    """Largest accepted values; units are in the names."""
 
     body_bytes: int
     prompt_characters: int
@@ -34,6 +30,16 @@ class Limits:
     logprobs: int
     timeout_ms: int
     token_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(LargestValues):
+    """What a request may ask for.
+
+    Attributes:
+        refused: Fields that the model file cannot honour.
+    """
+
     refused: tuple[str, ...] = ()
 
     @classmethod

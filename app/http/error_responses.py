@@ -22,6 +22,7 @@ from app.errors import (
 )
 from app.http.disconnect import ClientLeftError
 from app.http.request_record import record_of
+from app.http.schemas.errors import error_body, openai_error_body
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +38,8 @@ def envelope(error: ServiceError, scope: Scope) -> bytes:
     """The body of an error, as JSON; its code is noted in the request's record."""
     record = record_of(scope)
     record.error = error.code
-    body: dict[str, object] = {"code": error.code, "message": error.message}
-    if scope["path"].startswith("/v1/"):
-        kind = "invalid_request_error" if error.status < 500 else "server_error"
-        body |= {"type": kind, "param": error.field if isinstance(error, InvalidRequestError) else None}
-    elif isinstance(error, InvalidRequestError):
-        body |= {"field": error.field, "reason": error.reason}
-    return to_json({"error": body | {"request_id": record.request_id}})
+    shape = openai_error_body if scope["path"].startswith("/v1/") else error_body
+    return to_json({"error": shape(error, record.request_id)})
 
 
 def error_response(error: ServiceError, scope: Scope) -> Response:

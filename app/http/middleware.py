@@ -141,11 +141,9 @@ class BodyReceiver:
             RequestTimeoutError: It did not arrive in time.
             ClientLeftError: The client left before it was complete.
         """
-        # An error in a variable would be a circle with its traceback, which keeps the body until it is found.
-        too_large = f"the body is larger than {self._max_bytes} bytes"
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._max_bytes:
-                raise BodyTooLargeError(too_large)
+                raise BodyTooLargeError(self._max_bytes)
         body = bytearray()
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -157,9 +155,7 @@ class BodyReceiver:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._max_bytes:
-                        raise BodyTooLargeError(too_large)
+                        raise BodyTooLargeError(self._max_bytes)
         except TimeoutError:
-            raise RequestTimeoutError(
-                f"the body took longer than {self._timeout_seconds:g} seconds"
-            ) from None
+            raise RequestTimeoutError(self._timeout_seconds) from None
         return bytes(body)

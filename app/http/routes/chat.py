@@ -29,6 +29,8 @@ from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, fingerprint, o
 from app.http.service import complete_jobs, event_stream, run_jobs, service_of
 from app.http.sse import EventStream
 
+NO_TEMPLATE = "this model has no chat template"
+
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
 
 
@@ -36,14 +38,14 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
     "/v1/chat/completions",
     summary="The assistant's next turn, in OpenAI's shape",
     response_model=ChatCompletion,
-    responses={200: OPENAI_STREAMED, **openai_errors(*COMPLETION_ERRORS, "not_found")},
+    responses={200: OPENAI_STREAMED, **openai_errors(*COMPLETION_ERRORS, NotFoundError(NO_TEMPLATE))},
 )
 async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletion | EventStream:
     """Only where the model file has a chat template; with `"stream": true` as server-sent events."""
     service = service_of(request)
     check_limits(body, service.limits)
     if service.chat_template is None:
-        raise NotFoundError("this model has no chat template")
+        raise NotFoundError(NO_TEMPLATE)
     job = chat_job(body, service.settings, service.limits, service.chat_template)
     identity = f"chatcmpl-{record_of(request.scope).request_id}"
     created, model, system = int(time.time()), service.manifest.id, fingerprint(service.manifest)

@@ -7,9 +7,11 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from app.errors import NotFoundError
+from app.errors import NotFoundError, UnauthorizedError
 from app.http.schemas.errors import openai_errors
 from app.http.service import service_of
+
+NO_SUCH_MODEL = "no such model; GET /v1/models lists the one that is served"
 
 router = APIRouter(tags=["openai"])
 
@@ -30,7 +32,9 @@ class ModelList(BaseModel):
     data: list[ListedModel]
 
 
-@router.get("/v1/models", summary="The model, in OpenAI's shape", responses=openai_errors("unauthorized"))
+@router.get(
+    "/v1/models", summary="The model, in OpenAI's shape", responses=openai_errors(UnauthorizedError())
+)
 async def list_models(request: Request) -> ModelList:
     """The model that is served."""
     return ModelList(data=[_listed(request)])
@@ -39,13 +43,13 @@ async def list_models(request: Request) -> ModelList:
 @router.get(
     "/v1/models/{identity:path}",
     summary="The model by its name",
-    responses=openai_errors("unauthorized", "not_found"),
+    responses=openai_errors(UnauthorizedError(), NotFoundError(NO_SUCH_MODEL)),
 )
 async def retrieve_model(request: Request, identity: str) -> ListedModel:
     """The model of this name."""
     listed = _listed(request)
     if identity != listed.id:
-        raise NotFoundError("no such model; GET /v1/models lists the one that is served")
+        raise NotFoundError(NO_SUCH_MODEL)
     return listed
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.errors import NotReadyError
+from app.errors import NotReadyError, UnauthorizedError
 from app.http.schemas.errors import errors
 from app.http.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
 from app.http.service import service_of
@@ -16,7 +14,7 @@ router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])
 
 
-@router.get("/livez", summary="Alive?", responses=errors("not_ready"))
+@router.get("/livez", summary="Alive?", responses=errors(NotReadyError()))
 async def livez(request: Request) -> Alive:
     """Alive unless the engine is dead and not yet back."""
     if service_of(request).engine.state == "dead":
@@ -24,7 +22,7 @@ async def livez(request: Request) -> Alive:
     return Alive()
 
 
-@router.get("/readyz", summary="Ready?", responses=errors("not_ready"))
+@router.get("/readyz", summary="Ready?", responses=errors(NotReadyError()))
 async def readyz(request: Request) -> Ready:
     """Ready once a real completion has run, until the process is told to end."""
     service = service_of(request)
@@ -35,7 +33,7 @@ async def readyz(request: Request) -> Ready:
     return Ready()
 
 
-@router.get("/model", summary="What is served", responses=errors("unauthorized"))
+@router.get("/model", summary="What is served", responses=errors(UnauthorizedError()))
 async def model(request: Request) -> ModelReport:
     """Identity of the model, what it may be asked for and what it does by default."""
     service = service_of(request)
@@ -60,12 +58,12 @@ async def model(request: Request) -> ModelReport:
             }.items()
             if name not in refused
         },
-        limits=LimitsReport(**asdict(service.limits)),
+        limits=LimitsReport.of(service.limits),
     )
 
 
 @metrics_router.get(
-    "/metrics", summary="Prometheus metrics", responses=errors("unauthorized"), response_class=Response
+    "/metrics", summary="Prometheus metrics", responses=errors(UnauthorizedError()), response_class=Response
 )
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""

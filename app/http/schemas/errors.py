@@ -1,4 +1,4 @@
-"""The envelope of every answer that is not 2xx, for the OpenAPI document."""
+"""The envelope of every answer that is not 2xx, and how the OpenAPI document describes it."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.errors import STATUS
+from app.errors import (
+    BodyTooLargeError,
+    ContentFilterError,
+    DeadlineExceededError,
+    EngineFailedError,
+    InvalidRequestError,
+    NotReadyError,
+    OverloadedError,
+    RequestTimeoutError,
+    RetryableError,
+    ServiceError,
+    UnauthorizedError,
+)
+
+BODY_ERRORS = (
+    UnauthorizedError(),
+    RequestTimeoutError(30),
+    BodyTooLargeError(65_536),
+    InvalidRequestError("max_tokens", "Input should be greater than or equal to 1"),
+)
+"""What a route with a body may answer."""
 
 COMPLETION_ERRORS = (
-    "content_filter",
-    "unauthorized",
-    "request_timeout",
-    "body_too_large",
-    "invalid_request",
-    "overloaded",
-    "engine_failed",
-    "not_ready",
-    "deadline_exceeded",
+    ContentFilterError(),
+    *BODY_ERRORS,
+    OverloadedError(),
+    EngineFailedError(),
+    NotReadyError(),
+    DeadlineExceededError(),
 )
 """What a route that completes may answer."""
 
-BODY_ERRORS = ("unauthorized", "request_timeout", "body_too_large", "invalid_request")
-"""What a route with a body may answer."""
-
-EXAMPLES: dict[str, dict[str, object]] = {
-    "content_filter": {"message": "the prompt was rejected by the content filter"},
-    "unauthorized": {"message": "a valid API key is required: Authorization: Bearer KEY"},
-    "not_found": {"message": "no such model"},
-    "request_timeout": {"message": "the body took over 30 seconds"},
-    "body_too_large": {"message": "the body is larger than 65536 bytes"},
-    "invalid_request": {
-        "message": "max_tokens: Input should be greater than or equal to 1",
-        "field": "max_tokens",
-        "reason": "Input should be greater than or equal to 1",
-    },
-    "overloaded": {"message": "the queue is full"},
-    "engine_failed": {"message": "the engine failed on this request"},
-    "not_ready": {"message": "the model is not ready"},
-    "deadline_exceeded": {"message": "the deadline passed before a completion was ready"},
-}
+EXAMPLE_ID = "4f2a"
 
 
 class Error(BaseModel):
@@ -74,36 +73,45 @@ class OpenAIErrorAnswer(BaseModel):
     error: OpenAIError
 
 
-def errors(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of the errors that a route may answer, each with an example."""
-    return {
-        STATUS[code]: _described(code, {"code": code, **EXAMPLES[code], "request_id": "4f2a"})
-        for code in codes
-    }
+def error_body(error: ServiceError, request_id: str) -> dict[str, object]:
+    """The content of the envelope."""
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if isinstance(error, InvalidRequestError):
+        body |= {"field": error.field, "reason": error.reason}
+    return body | {"request_id": request_id}
 
 
-def openai_errors(*codes: str) -> dict[int | str, dict[str, Any]]:
+def openai_error_body(error: ServiceError, request_id: str) -> dict[str, object]:
     """The same in OpenAI's shape."""
-    described: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        example = {
-            "message": EXAMPLES[code]["message"],
-            "type": "invalid_request_error" if STATUS[code] < 500 else "server_error",
-            "param": EXAMPLES[code].get("field"),
-            "code": code,
-            "request_id": "4f2a",
-        }
-        described[STATUS[code]] = _described(code, example) | {"model": OpenAIErrorAnswer}
-    return described
-
-
-def _described(code: str, example: dict[str, object]) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "model": ErrorAnswer,
-        "description": f"`{code}`: {EXAMPLES[code]['message']}",
-        "content": {"application/json": {"example": {"error": example}}},
+    return {
+        "message": error.message,
+        "type": "invalid_request_error" if error.status < 500 else "server_error",
+        "param": error.field if isinstance(error, InvalidRequestError) else None,
+        "code": error.code,
+        "request_id": request_id,
     }
-    if code in ("overloaded", "not_ready"):
+
+
+def errors(*examples: ServiceError) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of the errors that a route may answer: an example of each."""
+    return {error.status: _described(error, ErrorAnswer, error_body(error, EXAMPLE_ID)) for error in examples}
+
+
+def openai_errors(*examples: ServiceError) -> dict[int | str, dict[str, Any]]:
+    """The same in OpenAI's shape."""
+    return {
+        error.status: _described(error, OpenAIErrorAnswer, openai_error_body(error, EXAMPLE_ID))
+        for error in examples
+    }
+
+
+def _described(error: ServiceError, model: type[BaseModel], body: dict[str, object]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "model": model,
+        "description": f"`{error.code}`: {error.message}",
+        "content": {"application/json": {"example": {"error": body}}},
+    }
+    if isinstance(error, RetryableError):
         about = {"description": "Seconds after which a retry is worth it", "schema": {"type": "integer"}}
         described["headers"] = {"Retry-After": about}
     return described

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
+from app.completion.limits import LargestValues, Limits
 from app.model.loader import Kind
 from app.model.manifest import SignatureSpec
 
@@ -29,20 +31,16 @@ class RuntimeReport(BaseModel):
     version: str
 
 
-class LimitsReport(BaseModel):
+@dataclass(frozen=True, slots=True)
+class LimitsReport(LargestValues):
     """Largest accepted values."""
 
-    body_bytes: int
-    prompt_characters: int
-    sequence_tokens: int = Field(description="Prompt and completion together")
-    window_tokens: int
-    default_window: int
-    max_tokens: int
-    choices: int
-    stop_characters: int
-    logprobs: int
-    timeout_ms: int
-    token_id: int
+    sequence_tokens: Annotated[int, Field(description="Prompt and completion together")]
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """Report limits."""
+        return cls(**{each.name: getattr(limits, each.name) for each in fields(cls)})
 
 
 class ModelReport(BaseModel):
