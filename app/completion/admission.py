@@ -1,4 +1,4 @@
-"""The door: how many sequences are inside, and when a refused one may come back."""
+"""Admission: how many sequences are in the service, and when a refused client should try again."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from math import ceil
 from app.errors import OverloadedError
 
 FORGETTING = 0.95
-"""Weight of the past at each departure: the drain rate follows about the last twenty."""
+"""Decay of the measured drain rate at each finished permit: about the last twenty count."""
 
 FIRST_GUESS_SECONDS = 0.5
-"""Between two departures, as long as none has been seen."""
+"""Assumed seconds for a sequence, as long as none has finished."""
 
 PATIENCE = 2.0
 """Retry-After is this much longer than the estimate: arriving late is cheaper than a second refusal."""
 
 
 class Admission:
-    """Permits for `capacity` sequences, taken before any work and held to the last byte.
+    """Permits for `capacity` sequences, taken before any work and held until it has ended.
 
     Attributes:
         admitted: Sequences inside now.

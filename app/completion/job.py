@@ -1,4 +1,4 @@
-"""What goes into the completion pipeline and what comes out, whichever route asked."""
+"""What goes into the completion pipeline and what comes out of it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Job:
 
     Attributes:
         max_tokens: Most tokens of each completion, the sequence length permitting.
-        reserved: Tokens of the sequence length that the prompt must leave to the completion.
+        reserved: Tokens of the sequence length that are kept free for the completion.
         window: Most tokens of the prompt that the model sees.
         choices: Completions to make, with seeds that count up from the sampling's.
         stop: A completion ends before the first of these.
         echo: Whether each completion's text begins with the prompt's.
         refuse_truncation: Whether a prompt longer than its window is an error.
         policy: What happens to texts in which the guard finds something.
-        timeout: Seconds from now until an answer must be there.
+        timeout: Seconds until the job is ended, complete or not.
     """
 
     prompt: Prompt

@@ -12,7 +12,7 @@ from app.engine.messages import Tokens
 
 
 class ChoiceOutput:
-    """Detokenizes, ends at a stop string, passes through the guard: in this order.
+    """Detokenizes tokens, ends the text at a stop string and passes it through the guard, in this order.
 
     At least `stream_interval` tokens are detokenized at once: many cost the tokenizer no more than one.
 
@@ -22,7 +22,7 @@ class ChoiceOutput:
         reason: Why it ended; None while it is written.
         tokens: Token ids received.
         text: Everything shown so far.
-        times: Set by the engine's reader.
+        times: When its tokens came; the pipeline sets them.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ChoiceOutput:
         return self._show(self._decode_pending())
 
     def close(self, reason: FinishReason) -> Piece | None:
-        """The last piece; `reason` stands unless the end of the text brings a reason of its own."""
+        """End the choice and return its last piece; stop string and guard may change the reason."""
         piece = self._show(self._decode_pending() + self._detokenizer.finish(), ended=True)
         self.reason = self.reason or reason
         return piece
 
     def choice(self, before: str = "") -> Choice:
-        """The choice once it has ended, with the text that an echo puts before; nothing of a rejected one."""
+        """The ended choice, with the echoed prompt before its text; a rejected choice has no text."""
         assert self.reason is not None
         rejected = self.reason == "content_filter"
         logprobs = None if self._logprobs is None else () if rejected else tuple(self._logprobs.reported)

@@ -1,4 +1,4 @@
-"""What the guard lets pass of a completion: as it is written, or at its end where nobody reads along."""
+"""The guard around a completion: piece by piece where it is streamed, at its end where it is not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from app.guard.stream import OutputPolicy
 from app.guard.verdict import Verdict
 
 STRIDE = 512
-"""Characters between two checks of a text that nobody reads yet: each check reads all of it."""
+"""Characters between two checks of an unfinished text: each check reads all of it."""
 
 
 class OutputGuard(Protocol):
-    """Takes a text in pieces and passes on what the guard lets pass; a `GuardStream` is one."""
+    """Takes a text in pieces and returns what may be shown of it; `GuardStream` implements it."""
 
     @property
     def tripped(self) -> bool:
@@ -35,7 +35,7 @@ class OutputGuard(Protocol):
 
 
 class DeferredGuard:
-    """Passes a text on at its end, where nobody reads along: one check of the whole costs least."""
+    """Holds a text back until its end: one check of the whole costs least, and nothing is streamed."""
 
     def __init__(self, guard: Guard, before: str, policy: OutputPolicy) -> None:
         self._guard = guard
@@ -56,7 +56,7 @@ class DeferredGuard:
         return self.tripped and self._policy != "mask"
 
     def push(self, piece: str) -> str:
-        """Nothing; but a text that is rejected whatever follows need not be written to its end."""
+        """Hold a piece back; under `reject`, check now and then whether the text can already be rejected."""
         self._text += piece
         if self._policy != "mask" and len(self._text) - self._seen >= STRIDE:
             self._seen = len(self._text)
@@ -72,6 +72,6 @@ class DeferredGuard:
         return "" if self.stopped else self._guard.mask(self._text, self._verdict)
 
     def _settled(self) -> int:
-        """The index up to which nothing that follows can excuse a word."""
+        """The index before which later text cannot change the verdict."""
         index, _ = self._guard.pending_from(self._text, before=self._before)
         return index

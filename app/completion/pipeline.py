@@ -35,13 +35,13 @@ from app.model.tokenizer import Tokenizer
 T = TypeVar("T")
 
 RETRY_TEMPERATURE = 0.8
-"""At least this on a retry: a greedy sample would come out the same again."""
+"""Lowest temperature of a retry: a greedy sample would be the same text again."""
 
 DETOKENIZED_TOKENS = 64
-"""Tokens that are detokenized at once where nobody reads along."""
+"""Tokens that are detokenized at once where the completion is not streamed."""
 
 REPORTED_TOKENS = 8
-"""Tokens that the engine reports at once there; a stop string needs each as soon as it is known."""
+"""Tokens that the engine reports at once there; with stop strings it reports each."""
 
 SEEDS = 2**63
 
@@ -55,8 +55,8 @@ class _Run:
 
     Attributes:
         first_index: Index of its first choice among those of the request.
-        pieces: Where its pieces go as soon as they may be shown; None where nobody reads along.
-        guard: The one that its texts are read by, whichever comes meanwhile.
+        pieces: Receives each piece as soon as it may be shown; None where the completion is not streamed.
+        guard: Checks all of its texts, also when the service gets a new guard meanwhile.
         prompt: As the guard lets it pass.
         window: The tokens of the prompt that the model sees.
         started: In seconds of `time.perf_counter`.
@@ -72,11 +72,11 @@ class _Run:
 
     @property
     def streamed(self) -> bool:
-        """Whether somebody reads along."""
+        """Whether pieces are shown before the end."""
         return self.pieces is not None
 
     def put(self, piece: Piece | None) -> None:
-        """Pass a piece to who reads along."""
+        """Show a piece, where the completion is streamed."""
         if piece is not None and self.pieces is not None:
             self.pieces.put_nowait(piece)
 
@@ -85,8 +85,8 @@ class Pipeline:
     """Completes jobs with one model and engine.
 
     Attributes:
-        guard: Reads prompts and completions; replaced while running when the operator's lists change.
-        bias: Against tokens that the guard would find; belongs to it.
+        guard: Checks prompts and completions; replaced while running when the operator's lists change.
+        bias: Logit bias against the tokens that this guard flags.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Pipeline:
             NotReadyError: The engine is loading or dead.
             ContentFilterError: The guard rejected the prompt.
             InvalidRequestError: The prompt is longer than its window, and may not be cut.
-            DeadlineExceededError: The time was over before anything was generated.
+            DeadlineExceededError: The deadline passed before any text was generated.
             EngineFailedError: The engine failed on this job.
         """
         started = time.perf_counter()
@@ -141,7 +141,7 @@ class Pipeline:
         return self._outcome(run, outputs)
 
     def _filtered(self, job: Job, guard: Guard) -> Prompt:
-        """The prompt as the guard lets it pass; all of it is read, also what the window will drop."""
+        """The prompt as the guard lets it pass; all of it is checked, also what the window will drop."""
 
         def check(text: str) -> str:
             verdict = guard.check(text)
@@ -155,7 +155,7 @@ class Pipeline:
         return job.prompt if job.policy == "off" else job.prompt.filtered(check)
 
     async def _window(self, job: Job, prompt: Prompt) -> Window:
-        """The tokens that the model sees; a prompt without a token is continued like the start of a text."""
+        """The tokens that the model sees; for a prompt without tokens, the one that ends a text."""
         ids = await self._tokenization.ids(prompt) or self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
         window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]))
@@ -181,7 +181,7 @@ class Pipeline:
         )
 
     async def _write(self, run: _Run, outputs: list[ChoiceOutput], number: int) -> None:
-        """Write one choice: anew while the guard rejects it, nothing of it was shown and retries are left."""
+        """Write one choice; again while it is rejected, nothing of it was shown and retries are left."""
         output = outputs[number]
         if run.job.echo:
             run.put(Piece(output.index, run.prompt.text))
@@ -196,7 +196,7 @@ class Pipeline:
         return output.reason == "content_filter" and not shown and output.attempt <= self._retries
 
     async def _sample(self, run: _Run, output: ChoiceOutput) -> None:
-        """Write one sample to its end; leaving early, for whatever reason, frees the engine's slot."""
+        """Write one sample to its end; an exception or a cancellation frees the engine's slot."""
         try:
             async with self._engine.generate(self._generation(run, output)) as steps:
                 await self._read(run, output, steps)
@@ -204,7 +204,7 @@ class Pipeline:
             self._metrics.generation_tokens.inc(output.tokens)
 
     async def _read(self, run: _Run, output: ChoiceOutput, steps: Steps) -> None:
-        """Read a generation to its end, or until the output has one."""
+        """Read tokens until the generation ends, or a stop string or the guard ends the output."""
         async for tokens in steps:
             self._note_times(run, output, steps, tokens)
             run.put(output.push(tokens))
@@ -276,7 +276,7 @@ class Pipeline:
 
 
 def _output_guard(run: _Run) -> OutputGuard | None:
-    """What a choice passes: as it is written where somebody reads along, otherwise at its end."""
+    """The guard of one choice: piece by piece where it is streamed, at its end where it is not."""
     policy = run.job.policy
     if policy == "off":
         return None
@@ -286,7 +286,11 @@ def _output_guard(run: _Run) -> OutputGuard | None:
 
 
 def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
-    """End what the deadline has caught; if that is everything and nothing was written, it is an error."""
+    """End the choices that the deadline has interrupted.
+
+    Raises:
+        DeadlineExceededError: It has interrupted all of them, and none has any text.
+    """
     late = [output for output in outputs if output.reason is None]
     pieces = [output.close("timeout") for output in late]
     if len(late) == len(outputs) and not any(output.text for output in late):
@@ -305,7 +309,7 @@ def _usage(run: _Run, outputs: Sequence[ChoiceOutput]) -> Usage:
 
 
 async def gather_all(works: Sequence[Coroutine[None, None, T]]) -> list[T]:
-    """The results of works done side by side; the first failure ends the others and is raised as it is."""
+    """The results of coroutines that run side by side; the first failure cancels the others and is raised."""
     if len(works) == 1:
         return [await works[0]]
     try:

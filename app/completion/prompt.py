@@ -14,7 +14,7 @@ class Prompt(Protocol):
 
     Attributes:
         text: What an answer with `echo` repeats.
-        before: What stands right before the completion; the guard reads across that seam.
+        before: The text right before the completion: a bad word may begin in it.
         characters: Its length.
     """
 

@@ -1,4 +1,4 @@
-"""The completion service: admission, and a request's jobs side by side. Made once by the composition root."""
+"""The completion service: admits requests and runs their jobs. The composition root makes one."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from app.settings import Settings
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
-"""Between two looks at the engine and at the guard's files."""
+"""Seconds between two checks of the engine's counters and the guard's files."""
 
 
 @dataclass(slots=True)
 class Service:
-    """The parts of a running service.
+    """Completes requests; holds the parts that routes need.
 
     Attributes:
         kind: Of the model file.
         chat_template: None where the model file has none.
-        draining: The process has been told to end: requests are still answered, but readyz says no.
-        refused: Why the model cannot be served, where start-up has found that out.
+        draining: The process has been told to end: requests are still answered, but it is not ready.
+        refused: Why the model cannot be served; None unless loading it has failed.
     """
 
     settings: Settings
@@ -125,14 +125,13 @@ class Service:
                     yield piece
                 outcomes = await work
             finally:
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
+                await _end(work)
                 del work  # avoid a reference cycle: its error's traceback holds this frame
         for outcome in outcomes:
             yield outcome
 
     async def complete(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Run a request's jobs side by side and return their outcomes: `run` where nobody reads along."""
+        """Run a request's jobs side by side and return their outcomes, without pieces; see `run`."""
         with self._permit(jobs):
             return await self._run_all(jobs, None)
 
@@ -147,3 +146,12 @@ class Service:
                 for job, first in zip(jobs, firsts, strict=False)
             ]
         )
+
+
+async def _end(task: asyncio.Task[list[Outcome]]) -> None:
+    """Cancel a task that still runs and wait for its end; an error that nobody awaits is dropped."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # without this, asyncio logs an error that was never retrieved

@@ -33,7 +33,7 @@ class WhileConnected:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watcher.cancel()
-        del self._watcher  # its traceback will hold this object: a circle, with all of the request in it
+        del self._watcher  # avoid a reference cycle: its traceback will hold this object, and so the request
         # As asyncio.timeout does: the cancellation is ours unless somebody else has asked for one, too.
         if self._left and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise ClientLeftError from None

@@ -1,4 +1,4 @@
-"""What a text that nobody reads along may show."""
+"""What may be shown of a text that is not streamed."""
 
 from __future__ import annotations
 
