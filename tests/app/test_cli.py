@@ -67,6 +67,26 @@ def test_a_text_that_cannot_be_continued_is_refused_by_the_field_and_starts_no_e
     assert "prompt: String should have at least 1 character" in error
 
 
+@pytest.mark.parametrize("stops", [[""], ["a", ""], ["a", "b", "c", "d", "e"]])
+def test_stop_texts_that_are_empty_or_too_many_are_refused(run: Run, stops: list[str]) -> None:
+    engine = FakeEngine()
+    status, output, error = run("complete", "x", *(f"--stop={stop}" for stop in stops), engine=engine)
+    assert (status, output, engine.generations) == (2, "", [])
+    assert "stop: at most 4 texts of at least 1 character" in error
+
+
+def test_an_option_over_a_limit_is_one_line_and_status_1(run: Run) -> None:
+    status, _, error = run("complete", "x", "--max-tokens", "256")
+    assert (status, error) == (1, "max_tokens: at most 255 is accepted\n")
+
+
+def test_the_command_line_is_admitted_like_a_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCOMPLETE_SLOTS", "1")
+    monkeypatch.setenv("AUTOCOMPLETE_QUEUE_SIZE", "2")
+    status, _, error = run("bench", "--rounds", "1", "--max-tokens", "4")
+    assert (status, error) == (1, "the queue is full\n")
+
+
 def test_a_setting_at_fault_is_named_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOCOMPLETE_PORT", "abc")
     status, _, error = run("complete", "x")
