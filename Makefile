@@ -8,7 +8,7 @@ FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify foreign-model test test-browser test-contract test-keras test-foreign ray test-ray \
+.PHONY: serve build verify foreign-model test test-browser test-examples test-contract test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -24,10 +24,13 @@ verify: $(MANIFEST)  ## compare the model file with its source
 foreign-model: $(FOREIGN)  ## the default weights as LiteRT's own exporter writes them, with PyTorch in its own environment
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
-	$(BIN)/pytest --ignore tests/browser --ignore tests/keras --ignore tests/ray --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest --ignore tests/browser --ignore tests/examples --ignore tests/keras --ignore tests/ray --cov --cov-report=term-missing:skip-covered
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
+
+test-examples: $(VENV)/.dev $(MANIFEST) examples/node_modules/.ready  ## React, CodeMirror and Monaco as in examples/, in Chromium; needs npm
+	$(BIN)/pytest --no-cov tests/examples
 
 test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: thousands of requests, also to the real model
 	TEST_EXAMPLES=200 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
@@ -91,6 +94,10 @@ $(VENV)/.runtime: locks/build.txt
 
 $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	$(PIP_INSTALL) -r locks/dev.txt
+	touch $@
+
+examples/node_modules/.ready: examples/package-lock.json
+	cd examples && npm ci --silent --ignore-scripts
 	touch $@
 
 .venv-keras/.ready: locks/keras.txt

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,7 +15,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from app.http.routes.pages import MODULE
 
@@ -66,6 +68,7 @@ class ScriptedService:
     seconds: float = 0.0
     body: str = '<textarea class="field" rows="8"></textarea>'
     options: dict[str, Any] = field(default_factory=dict)
+    files: Path | None = None
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -99,6 +102,7 @@ class ScriptedService:
             Route("/", self.page),
             Route("/autocomplete.js", self.module),
             Route("/complete", self.complete, methods=["POST"]),
+            *([Mount("/files", StaticFiles(directory=self.files))] if self.files else []),
         ]
         server = uvicorn.Server(
             uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")

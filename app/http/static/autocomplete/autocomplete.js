@@ -14,7 +14,7 @@ const LONGEST_WAIT = 30;  // seconds between attempts while the service does not
 const REQUEST = { max_tokens: 8, temperature: 0, repetition_penalty: 1, min_confidence: 0.35 };
 const NEWER = ["token_healing", "until", "min_confidence", "alternatives", "phrases", "suffix", "session"];
 const OPTIONS = {
-  url: new URL(".", import.meta.url).href,
+  url: import.meta.url ? new URL(".", import.meta.url).href : "/",   // a bundle need not know where it came from
   key: "",
   request: {},
   tail: 4096,
