@@ -11,8 +11,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
-from app.completion.limits import Limits
+from app.completion.healing import Healer
+from app.completion.limits import NEEDS_BYTES, Limits
 from app.completion.pipeline import Pipeline
+from app.completion.segments import SegmentedTokenizer
 from app.completion.service import Service
 from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.client import EngineClient
@@ -30,9 +32,11 @@ from app.metrics import Metrics
 from app.model.foreign.loader import open_model
 from app.model.loader import ServedModel
 from app.model.manifest import Manifest
+from app.model.pieces import control_ids, read_vocabulary_of
 from app.model.runtime import resolve_runtime
 from app.model.shape import model_shape
 from app.model.tokenizer import Tokenizer, read_vocabulary
+from app.model.vocabulary import Vocabulary
 from app.settings import Settings
 
 STALL_SECONDS = 10.0
@@ -46,6 +50,7 @@ def create_app(
     engine: Engine | None = None,
     open_tokenizer: Callable[[], Tokenizer] | None = None,
     guard: Callable[[], Guard] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> FastAPI:
     """Compose the service; a part that is given takes the place of the one that the settings describe.
 
@@ -60,19 +65,24 @@ def create_app(
         settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
     manifest = model.manifest
     tokenizer = model.open_tokenizer()
-    tokenizer_pool = TokenizerPool(tokenizer, model.open_tokenizer)
+    tokenizer_pool = TokenizerPool(
+        SegmentedTokenizer(tokenizer), lambda: SegmentedTokenizer(model.open_tokenizer())
+    )
+    if model.file is not None:
+        vocabulary = read_vocabulary_of(model.file.place, manifest.vocabulary_size, control_ids(manifest))
     engine = engine or _engine(settings, model)
     if guard is None:
         thresholds = Thresholds.of(settings.profanity_thresholds)
         guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
-    vocabulary = read_vocabulary(tokenizer, manifest.vocabulary_size) if settings.profanity_bias else []
-    bias = ProfanityBias(vocabulary, settings.profanity_bias)
+    pieces = read_vocabulary(tokenizer, manifest.vocabulary_size) if settings.profanity_bias else []
+    bias = ProfanityBias(pieces, settings.profanity_bias)
     metrics = Metrics()
     limits = Limits.of(
         settings,
         sequence_length=manifest.sequence_length,
         vocabulary_size=manifest.vocabulary_size,
-        refused=model.refused,
+        refused=(*model.refused, *(() if vocabulary else NEEDS_BYTES)),
+        heals=vocabulary is not None,
     )
     first = guard()
     pipeline = Pipeline(
@@ -84,6 +94,7 @@ def create_app(
         bias=bias.against(first),
         retries=settings.profanity_retries,
         metrics=metrics,
+        healer=Healer(vocabulary, tokenizer) if vocabulary else None,
     )
     service = Service(
         settings=settings,
@@ -139,7 +150,7 @@ def engine_config(settings: Settings, model: ServedModel) -> EngineConfig:
         cache_folder=settings.weight_cache or settings.model.parent,
         drafting=settings.drafting,
         descriptor=model.file.descriptor if model.file else None,
-        control_ids=tuple(sorted({*manifest.special_tokens.values(), *manifest.end_ids})),
+        control_ids=control_ids(manifest),
         foreign=model.foreign,
     )
 

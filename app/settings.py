@@ -139,13 +139,22 @@ class Settings(BaseSettings):
         default=0.4,
         ge=0,
         le=2,
-        description="Likely rather than inventive, and not so greedy that a small model loops",
+        description="Of /v1: likely rather than inventive, and not so greedy that a small model loops",
     )
     default_top_p: float = Field(
         default=0.95, gt=0, le=1, description="Cuts the unlikely tail, where small models go wrong"
     )
+    complete_temperature: float = Field(
+        default=0,
+        ge=0,
+        le=2,
+        description="Of /complete: the likeliest text, which stays the same from one keystroke to the next",
+    )
+    complete_repetition_penalty: float = Field(
+        default=1.0, ge=1, le=2, description="Of /complete: people do repeat words"
+    )
     default_repetition_penalty: float = Field(
-        default=1.1, ge=1, le=2, description="Keeps a small model from looping"
+        default=1.1, ge=1, le=2, description="Of /v1: keeps a small model from looping"
     )
 
     # The guard

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from app.engine.interface import State
-from app.engine.messages import Finished, Generation, Logprob, Prefilled, Stats, Tokens
+from app.engine.messages import Finished, Generation, Logprob, Prefilled, Score, Stats, Tokens
 from app.errors import EngineFailedError, NotReadyError
 
 END = 256
@@ -48,9 +48,10 @@ class FakeSteps:
         self.prefilled = Prefilled(1, 2, 0.001, 0.002)
         for number in self._ids:
             self._engine.count_token()
+            scores = (Score(-0.25, -0.125),) if self._generation.scores else ()
             if self._generation.sampling.logprobs is None:
-                return Tokens(1, (number,))
-            return Tokens(1, (number,), (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),))
+                return Tokens(1, (number,), (), scores)
+            return Tokens(1, (number,), (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),), scores)
         self.finished = Finished(1, self._reason)
         raise StopAsyncIteration
 
@@ -89,6 +90,6 @@ class FakeEngine:
         self.generations.append(generation)
         self.running += 1
         try:
-            yield FakeSteps(generation, script.encode(), self)
+            yield FakeSteps(generation, generation.typed + script.encode(), self)
         finally:
             self.running -= 1

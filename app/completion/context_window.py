@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+BLOCK = 64
+"""Tokens dropped at once, or a quarter of the window where that is less."""
+
+CHARACTERS = 1024
+"""Characters dropped at once from a text that is over the character limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -14,11 +20,13 @@ class Window:
         ids: The newest tokens, at most `limit`, beginning at a character's first byte.
         limit: Most tokens that were allowed.
         dropped: Tokens cut from the beginning.
+        shortened: Whether characters were cut before that.
     """
 
     ids: tuple[int, ...]
     limit: int
     dropped: int
+    shortened: bool = False
 
 
 def window_limit(sequence_length: int, reserved: int, wanted: int) -> int:
@@ -27,16 +35,25 @@ def window_limit(sequence_length: int, reserved: int, wanted: int) -> int:
 
 
 def keep_newest(ids: Sequence[int], limit: int, token_bytes: Callable[[int], bytes]) -> Window:
-    """The newest tokens, cut where a character begins.
+    """The newest tokens: whole blocks are dropped, counted from the start of the text.
 
-    A byte-level token may begin inside a character; the cut then moves on to the next token that does not.
-    When none does, the plain cut stands: at least one token is always kept.
+    So the kept beginning stays the same while a text grows by a block, and its keys and values are found
+    again. A byte-level token may begin inside a character; the cut then moves on to the next token that does
+    not. When none does, the plain cut stands: at least one token is always kept.
     """
-    start = max(0, len(ids) - limit)
+    block = max(1, min(BLOCK, limit // 4))
+    start = -(-max(0, len(ids) - limit) // block) * block
+    start = min(start, len(ids) - 1)
     cut = start
     if start:
         cut = next((at for at in range(start, len(ids)) if begins_character(token_bytes(ids[at]))), start)
     return Window(ids=tuple(ids[cut:]), limit=limit, dropped=cut)
+
+
+def keep_characters(text: str, limit: int) -> str:
+    """The end of a text that is over the limit: it loses multiples of CHARACTERS from its start."""
+    over = max(0, len(text) - limit)
+    return text[min(-(-over // CHARACTERS) * CHARACTERS, len(text) - 1) :] if over else text
 
 
 def begins_character(piece: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from app.completion.job import Job, Policy, stricter
 from app.completion.limits import Limits
 from app.completion.prompt import PlainPrompt, Prompt
+from app.completion.words import Until
 from app.engine.messages import Sampling
 from app.settings import Settings
 
@@ -38,6 +39,12 @@ def job_with_defaults(
     stop: Sequence[str] = (),
     echo: bool = False,
     refuse_truncation: bool = False,
+    token_healing: bool = False,
+    until: Until | None = "token",
+    min_confidence: float = 0.0,
+    scored: bool = False,
+    alternatives: int = 0,
+    owner: str = "",
 ) -> Job:
     """A job; see its attributes. Of the server's policy and the request's, the stricter one counts."""
     max_tokens = given(max_tokens, min(settings.default_max_tokens, limits.max_tokens))
@@ -53,6 +60,12 @@ def job_with_defaults(
         stop=tuple(stop),
         echo=echo,
         refuse_truncation=refuse_truncation,
+        token_healing=token_healing and limits.heals,
+        until=until,
+        min_confidence=min_confidence,
+        scored=scored and limits.heals,
+        alternatives=alternatives,
+        owner=owner,
     )
 
 

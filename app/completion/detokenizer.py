@@ -11,18 +11,21 @@ from app.model.tokenizer import Tokenizer
 class Detokenizer:
     """Turns token ids into text piece by piece, never showing half a character.
 
-    A byte-level token may end inside a character: its last bytes wait for the next token. Bytes that can no
-    longer become a character are replaced by U+FFFD, as `bytes.decode(errors="replace")` does.
+    A byte-level token may end inside a character: its last bytes wait for the next token, and are dropped
+    where none comes. Bytes that can no longer become a character are replaced by U+FFFD.
+
+    Attributes:
+        typed: Bytes at the beginning that a person has typed already: they are not shown.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, typed: int = 0) -> None:
+        self.typed = typed
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def push(self, ids: Sequence[int]) -> str:
         """The characters that these ids complete."""
-        return self._decoder.decode(self._tokenizer.detokenize(ids))
-
-    def finish(self) -> str:
-        """U+FFFD for a character that was begun and not completed, else nothing."""
-        return self._decoder.decode(b"", final=True)
+        data = self._tokenizer.detokenize(ids)
+        hidden = min(self.typed, len(data))
+        self.typed -= hidden
+        return self._decoder.decode(data[hidden:])

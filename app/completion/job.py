@@ -8,12 +8,13 @@ from typing import Literal
 from app.completion.context_window import Window
 from app.completion.prompt import Prompt
 from app.completion.timings import Timings
+from app.completion.words import Until
 from app.engine.messages import Sampling
 
 Policy = Literal["off", "mask", "reject"]
 POLICIES: tuple[Policy, ...] = ("off", "mask", "reject")
 
-FinishReason = Literal["stop", "length", "content_filter", "timeout"]
+FinishReason = Literal["stop", "length", "content_filter", "timeout", "confidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class Job:
         refuse_truncation: Whether a prompt longer than its window is an error.
         policy: What happens to texts in which the guard finds something.
         timeout: Seconds until the job is ended, complete or not.
+        token_healing: Whether the last piece of a plain prompt is written anew by the first tokens.
+        until: Where a completion ends; None at the end of its last whole word.
+        min_confidence: A completion ends before the first word at which it would be less sure.
+        scored: Whether it says how sure each word is.
+        alternatives: Other first words to continue beside the likeliest one.
+        owner: Who may find what is computed for it in the engine's caches.
     """
 
     prompt: Prompt
@@ -43,6 +50,12 @@ class Job:
     stop: tuple[str, ...] = ()
     echo: bool = False
     refuse_truncation: bool = False
+    token_healing: bool = False
+    until: Until | None = "token"
+    min_confidence: float = 0.0
+    scored: bool = False
+    alternatives: int = 0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +84,36 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeText:
+    """Another suggestion; `confidence` is of its first word."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """One completion; logprobs are of the tokens shown, None where they were not asked for."""
+    """One completion.
+
+    Attributes:
+        logprobs: Of the tokens shown; None where they were not asked for.
+        healed: Characters of what is typed that its first tokens were written over.
+        word_confidence: How sure each word is, given the words before it; empty where that is not known.
+        alternatives: Other suggestions, the likeliest first.
+    """
 
     index: int
     text: str
     finish_reason: FinishReason
     logprobs: tuple[TokenLogprob, ...] | None
+    healed: int = 0
+    word_confidence: tuple[float, ...] = ()
+    alternatives: tuple[AlternativeText, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the first word, and that it ends there, given everything typed."""
+        return self.word_confidence[0] if self.word_confidence else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ MOST_STOPS = 4
 """Stop strings of a request."""
 
 
+NEEDS_BYTES = ("token_healing", "min_confidence", "alternatives")
+"""Fields that a file can honour only if the bytes of its tokens are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class LargestValues:
     """Largest accepted values; units are in the names."""
@@ -30,6 +34,7 @@ class LargestValues:
     logprobs: int
     timeout_ms: int
     token_id: int
+    alternatives: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,11 @@ class Limits(LargestValues):
 
     Attributes:
         refused: Fields that the model file cannot honour.
+        heals: Whether the last piece of a prompt can be written anew.
     """
 
     refused: tuple[str, ...] = ()
+    heals: bool = False
 
     @classmethod
     def of(
@@ -50,6 +57,7 @@ class Limits(LargestValues):
         sequence_length: int,
         vocabulary_size: int,
         refused: tuple[str, ...] = (),
+        heals: bool = False,
     ) -> Self:
         """The settings' limits, lowered to what the model can do."""
         return cls(
@@ -64,7 +72,9 @@ class Limits(LargestValues):
             logprobs=settings.max_logprobs,
             timeout_ms=int(settings.request_timeout_seconds * 1000),
             token_id=vocabulary_size - 1,
+            alternatives=min(5, settings.engine_slots - 1),
             refused=refused,
+            heals=heals,
         )
 
     def check_supported(self, field: str) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import Choice, FinishReason, Piece
+from app.completion.job import AlternativeText, Choice, FinishReason, Piece
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output_guard import OutputGuard
 from app.completion.stop_strings import StopScanner
 from app.completion.timings import TokenTimes
+from app.completion.words import WordScanner
 from app.engine.messages import Tokens
+
+CUT: tuple[FinishReason, ...] = ("length", "timeout")
+"""Reasons for which a text ends before its last word may be complete."""
 
 
 class ChoiceOutput:
-    """Detokenizes tokens, ends the text at a stop string and passes it through the guard, in this order.
+    """Detokenizes tokens, ends the text at a stop string or a whole word, passes it through the guard.
 
     At least `stream_interval` tokens are detokenized at once: many cost the tokenizer no more than one.
 
@@ -23,6 +27,7 @@ class ChoiceOutput:
         tokens: Token ids received.
         text: Everything shown so far.
         times: When its tokens came; the pipeline sets them.
+        alternatives: Other suggestions; the pipeline sets them.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class ChoiceOutput:
         stop: StopScanner,
         guard: OutputGuard | None,
         logprobs: ShownLogprobs | None,
+        words: WordScanner | None = None,
         *,
         stream_interval: int,
     ) -> None:
@@ -42,10 +48,13 @@ class ChoiceOutput:
         self.tokens = 0
         self.text = ""
         self.times = TokenTimes()
+        self.alternatives: tuple[AlternativeText, ...] = ()
         self._detokenizer = detokenizer
         self._stop = stop
         self._guard = guard
         self._logprobs = logprobs
+        self._words = words
+        self._decoded = 0
         self._stream_interval = stream_interval
         self._pending: list[int] = []
 
@@ -57,8 +66,8 @@ class ChoiceOutput:
     def push(self, tokens: Tokens) -> Piece | None:
         """The piece that these tokens make certain; sets `reason` when they end the choice."""
         self.tokens += len(tokens.ids)
-        if self._logprobs is not None:
-            return self._show(self._decode_each(tokens, self._logprobs))
+        if self._logprobs is not None or tokens.scores:
+            return self._show(self._decode_each(tokens))
         self._pending += tokens.ids
         if len(self._pending) < self._stream_interval:
             return None
@@ -66,7 +75,7 @@ class ChoiceOutput:
 
     def close(self, reason: FinishReason) -> Piece | None:
         """End the choice and return its last piece; stop string and guard may change the reason."""
-        piece = self._show(self._decode_pending() + self._detokenizer.finish(), ended=True)
+        piece = self._show(self._decode_pending(), ended=reason)
         self.reason = self.reason or reason
         return piece
 
@@ -75,28 +84,44 @@ class ChoiceOutput:
         assert self.reason is not None
         rejected = self.reason == "content_filter"
         logprobs = None if self._logprobs is None else () if rejected else tuple(self._logprobs.reported)
-        return Choice(self.index, "" if rejected else before + self.text, self.reason, logprobs)
+        confidences = () if self._words is None else tuple(self._words.confidences)
+        return Choice(
+            self.index,
+            "" if rejected else before + self.text,
+            self.reason,
+            logprobs,
+            word_confidence=() if rejected else confidences,
+            alternatives=self.alternatives,
+        )
 
     def _decode_pending(self) -> str:
         pending, self._pending = self._pending, []
         return self._detokenizer.push(pending) if pending else ""
 
-    def _decode_each(self, tokens: Tokens, logprobs: ShownLogprobs) -> str:
+    def _decode_each(self, tokens: Tokens) -> str:
         """Detokenize one by one, so that each token's own characters are known."""
         text = ""
-        for number, logprob in zip(tokens.ids, tokens.logprobs, strict=True):
+        for index, number in enumerate(tokens.ids):
+            hidden = self._detokenizer.typed
             characters = self._detokenizer.push((number,))
-            logprobs.add(characters, logprob)
+            shown = not hidden or characters != ""
+            if self._logprobs is not None and shown:
+                self._logprobs.add(characters, tokens.logprobs[index])
+            if self._words is not None and tokens.scores and shown:
+                self._words.add(self._decoded, tokens.scores[index])
+            self._decoded += len(characters)
             text += characters
         return text
 
-    def _show(self, text: str, *, ended: bool = False) -> Piece | None:
-        """Pass decoded text on as far as stop strings and guard allow; None where nothing comes out."""
-        text = self._until_stop(text, ended)
-        ended = ended or self._stop.found
-        text = self._guarded(text, ended)
+    def _show(self, text: str, *, ended: FinishReason | None = None) -> Piece | None:
+        """Pass decoded text on as far as stop strings, words and guard allow; None for nothing."""
+        last = ended is not None
+        text = self._until_stop(text, last)
+        text = self._whole_words(text, last or self._stop.found, cut=not self._stop.found and ended in CUT)
+        last = last or self.reason is not None
+        text = self._guarded(text, last)
         self.text += text
-        logprobs = None if self._logprobs is None else self._logprobs.report(self.text, ended=ended)
+        logprobs = None if self._logprobs is None else self._logprobs.report(self.text, ended=last)
         return Piece(self.index, text, logprobs) if text or logprobs else None
 
     def _until_stop(self, text: str, ended: bool) -> str:
@@ -106,6 +131,17 @@ class ChoiceOutput:
             text += self._stop.finish()
         if self._stop.found:
             self.reason = "stop"
+        return text
+
+    def _whole_words(self, text: str, ended: bool, *, cut: bool) -> str:
+        """The words that are complete, as far as the suggestion may go."""
+        if self._words is None:
+            return text
+        text = self._words.push(text)
+        if ended:
+            text += self._words.finish(cut=cut)
+        if self._words.found is not None:
+            self.reason = self._words.found
         return text
 
     def _guarded(self, text: str, ended: bool) -> str:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
+from app.completion.concurrency import gather_all
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import Job, Outcome, Piece, Usage
+from app.completion.healing import Healer
+from app.completion.job import AlternativeText, Job, Outcome, Piece, Usage
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output import ChoiceOutput
 from app.completion.output_guard import DeferredGuard, OutputGuard
-from app.completion.prompt import Prompt
+from app.completion.prompt import PlainPrompt, Prompt
 from app.completion.stop_strings import StopScanner
 from app.completion.timings import Timings
 from app.completion.tokenizer_pool import TokenizerPool
+from app.completion.words import WordScanner
 from app.engine.interface import Engine, Steps
-from app.engine.messages import Generation, Tokens
+from app.engine.messages import Alternative, Generation, Tokens
 from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
@@ -31,8 +33,6 @@ from app.guard.token_bias import LogitBias
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
-
-T = TypeVar("T")
 
 RETRY_TEMPERATURE = 0.8
 """Lowest temperature of a retry: a greedy sample would be the same text again."""
@@ -59,6 +59,7 @@ class _Run:
         guard: Checks all of its texts, also when the service gets a new guard meanwhile.
         prompt: As the guard lets it pass.
         window: The tokens of the prompt that the model sees.
+        typed: Bytes that the first new tokens must begin with.
         started: In seconds of `time.perf_counter`.
     """
 
@@ -68,6 +69,7 @@ class _Run:
     guard: Guard
     prompt: Prompt
     window: Window
+    typed: bytes
     started: float
 
     @property
@@ -100,6 +102,7 @@ class Pipeline:
         bias: LogitBias,
         retries: int,
         metrics: Metrics,
+        healer: Healer | None = None,
     ) -> None:
         self._manifest = manifest
         self._engine = engine
@@ -109,6 +112,7 @@ class Pipeline:
         self.bias = bias
         self._retries = retries
         self._metrics = metrics
+        self._healer = healer
 
     async def run(self, job: Job, pieces: PieceQueue | None = None, *, first_index: int = 0) -> Outcome:
         """Complete a job; each piece is put into the queue, where there is one, as soon as it may be shown.
@@ -128,8 +132,8 @@ class Pipeline:
         outputs: list[ChoiceOutput] = []
         try:
             async with asyncio.timeout(job.timeout) as limit:
-                window = await self._window(job, prompt)
-                run = _Run(job, first_index, pieces, guard, prompt, window, started)
+                window, typed = await self._window(job, prompt)
+                run = _Run(job, first_index, pieces, guard, prompt, window, typed, started)
                 outputs += [self._output(run, first_index + number) for number in range(job.choices)]
                 await gather_all([self._write(run, outputs, number) for number in range(job.choices)])
         except TimeoutError:
@@ -154,16 +158,30 @@ class Pipeline:
 
         return job.prompt if job.policy == "off" else job.prompt.filtered(check)
 
-    async def _window(self, job: Job, prompt: Prompt) -> Window:
-        """The tokens that the model sees; for a prompt without tokens, the one that ends a text."""
-        ids = await self._tokenization.ids(prompt) or self._manifest.end_ids[:1]
+    async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes]:
+        """The tokens that the model sees, and the bytes that it must go on with.
+
+        For a prompt without tokens, the one that ends a text.
+        """
+        ids, typed = await self._tokenize(job, prompt)
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
-        window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]))
-        if window.dropped:
+        window = keep_newest(
+            ids or self._manifest.end_ids[:1], limit, lambda number: self._tokenizer.detokenize([number])
+        )
+        shortened = isinstance(prompt, PlainPrompt) and prompt.shortened
+        if window.dropped or shortened:
             if job.refuse_truncation:
                 raise InvalidRequestError("prompt", f"longer than its window of {limit} tokens")
             self._metrics.truncated.inc()
-        return window
+        return replace(window, shortened=shortened), typed
+
+    async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes]:
+        """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes."""
+        if self._healer is None or not job.token_healing or not isinstance(prompt, PlainPrompt):
+            return await self._tokenization.ids(prompt), b""
+        healed = self._healer.split(prompt.text)
+        before = await self._tokenization.ids(PlainPrompt(healed.before)) if healed.before else []
+        return [*before, *healed.ids], healed.typed
 
     def _output(self, run: _Run, index: int, attempt: int = 1) -> ChoiceOutput:
         guarded = run.job.policy != "off"
@@ -173,10 +191,11 @@ class Pipeline:
         return ChoiceOutput(
             index,
             attempt,
-            Detokenizer(self._tokenizer),
+            Detokenizer(self._tokenizer, typed=len(run.typed)),
             StopScanner(run.job.stop),
             _output_guard(run),
             logprobs,
+            _word_scanner(run.job),
             stream_interval=1 if run.streamed or run.job.stop else DETOKENIZED_TOKENS,
         )
 
@@ -207,14 +226,30 @@ class Pipeline:
         """Read tokens until the generation ends, or a stop string or the guard ends the output."""
         async for tokens in steps:
             self._note_times(run, output, steps, tokens)
-            run.put(output.push(tokens))
-            if output.reason:
+            if output.reason is None:
+                run.put(output.push(tokens))
+            if output.reason and not run.job.alternatives:
                 return
         if output.times.first is None:
             output.times.first = output.times.last = time.perf_counter()
             output.times.prefilled = steps.prefilled
         at_length = steps.finished is not None and steps.finished.reason == "length"
-        run.put(output.close("length" if at_length else "stop"))
+        if output.reason is None:
+            run.put(output.close("length" if at_length else "stop"))
+        if steps.finished is not None:
+            output.alternatives = self._alternatives(run, steps.finished.alternatives)
+
+    def _alternatives(self, run: _Run, found: Sequence[Alternative]) -> tuple[AlternativeText, ...]:
+        """The texts of other suggestions, each once, but for those that the guard rejects."""
+        texts: dict[str, float] = {}
+        silent = replace(run, pieces=None, job=replace(run.job, min_confidence=0.0))
+        for alternative in found:
+            output = self._output(silent, 0)
+            output.push(Tokens(0, alternative.ids, scores=alternative.scores))
+            output.close("length")
+            if output.text.strip() and output.reason != "content_filter":
+                texts.setdefault(output.text, alternative.probability)
+        return tuple(AlternativeText(text, probability) for text, probability in texts.items())
 
     def _note_times(self, run: _Run, output: ChoiceOutput, steps: Steps, tokens: Tokens) -> None:
         now, times = time.perf_counter(), output.times
@@ -239,6 +274,10 @@ class Pipeline:
             max_tokens=min(job.max_tokens, room),
             sampling=sampling,
             stop_ids=self._manifest.end_ids,
+            typed=run.typed,
+            scores=job.scored,
+            alternatives=job.alternatives if output.attempt == 1 else 0,
+            owner=job.owner,
             stream_interval=1 if run.streamed or job.stop else REPORTED_TOKENS,
         )
 
@@ -248,8 +287,9 @@ class Pipeline:
 
     def _outcome(self, run: _Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
         echo = run.prompt.text if run.job.echo else ""
+        healed = len(run.typed.decode(errors="ignore"))
         outcome = Outcome(
-            choices=tuple(output.choice(echo) for output in outputs),
+            choices=tuple(replace(output.choice(echo), healed=healed) for output in outputs),
             usage=_usage(run, outputs),
             window=run.window,
             policy=run.job.policy,
@@ -285,6 +325,13 @@ def _output_guard(run: _Run) -> OutputGuard | None:
     return DeferredGuard(run.guard, run.prompt.before, policy)
 
 
+def _word_scanner(job: Job) -> WordScanner | None:
+    """What ends a choice at a whole word; None where every token counts."""
+    if job.until == "token" and not job.scored:
+        return None
+    return WordScanner(job.until, job.min_confidence)
+
+
 def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
     """End the choices that the deadline has interrupted.
 
@@ -293,7 +340,7 @@ def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
     """
     late = [output for output in outputs if output.reason is None]
     pieces = [output.close("timeout") for output in late]
-    if len(late) == len(outputs) and not any(output.text for output in late):
+    if len(late) == len(outputs) and not any(output.tokens for output in late):
         raise DeadlineExceededError
     for piece in pieces:
         run.put(piece)
@@ -306,15 +353,3 @@ def _usage(run: _Run, outputs: Sequence[ChoiceOutput]) -> Usage:
         completion=sum(output.tokens for output in outputs),
         cached=max(prompt.cached_tokens for prompt in prefilled if prompt is not None),
     )
-
-
-async def gather_all(works: Sequence[Coroutine[None, None, T]]) -> list[T]:
-    """The results of coroutines that run side by side; the first failure cancels the others and is raised."""
-    if len(works) == 1:
-        return [await works[0]]
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]

@@ -44,9 +44,10 @@ class Prompt(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainPrompt:
-    """A prompt that is one text."""
+    """A prompt that is one text; `shortened` says that it was cut to the character limit."""
 
     text: str
+    shortened: bool = False
 
     @property
     def before(self) -> str:
@@ -60,7 +61,7 @@ class PlainPrompt:
 
     def filtered(self, guard: Callable[[str], str]) -> PlainPrompt:
         """The prompt as the guard lets it pass."""
-        return PlainPrompt(guard(self.text))
+        return PlainPrompt(guard(self.text), self.shortened)
 
     def tokens(self, tokenizer: Tokenizer) -> list[int]:
         """Token ids of the text."""

@@ -12,9 +12,10 @@ from itertools import accumulate
 
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
+from app.completion.concurrency import gather_all
 from app.completion.job import Event, Job, Outcome
 from app.completion.limits import Limits
-from app.completion.pipeline import PieceQueue, Pipeline, gather_all
+from app.completion.pipeline import PieceQueue, Pipeline
 from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
+from app.completion.context_window import keep_characters
 from app.completion.defaults import given, job_with_defaults
 from app.completion.job import Job
 from app.completion.limits import Limits
@@ -16,11 +17,15 @@ from app.settings import Settings
 
 
 def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> Job:
-    """The job that a request to `/complete` asks for."""
+    """The job that a request to `/complete` asks for.
+
+    Raises:
+        InvalidRequestError: The prompt is over its limit, and may not be cut.
+    """
     return job_with_defaults(
         settings,
         limits,
-        PlainPrompt(body.prompt),
+        _plain_prompt(body.prompt, limits, refuse=body.truncation == "error"),
         body.sampling(settings, logprobs=body.logprobs),
         max_tokens=body.max_tokens,
         window=body.context_window,
@@ -30,6 +35,11 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         stop=body.stops,
         echo=body.echo,
         refuse_truncation=body.truncation == "error",
+        token_healing=given(body.token_healing, limits.heals),
+        until=body.until,
+        min_confidence=given(body.min_confidence, 0.0),
+        scored=True,
+        alternatives=given(body.alternatives, 0),
     )
 
 
@@ -46,10 +56,11 @@ def completion_jobs(body: CompletionRequest, settings: Settings, limits: Limits)
             body,
             settings,
             limits,
-            PlainPrompt(prompt),
+            _plain_prompt(prompt, limits),
             max_tokens=body.max_tokens,
             logprobs=body.logprobs,
             echo=bool(body.echo),
+            token_healing=bool(body.token_healing),
         )
         for prompt in body.prompts
     ]
@@ -92,6 +103,7 @@ def _openai_job(
     reserved: int | None = None,
     logprobs: int | None,
     echo: bool = False,
+    token_healing: bool = False,
 ) -> Job:
     return job_with_defaults(
         settings,
@@ -103,7 +115,16 @@ def _openai_job(
         choices=body.n,
         stop=body.stops,
         echo=echo,
+        token_healing=token_healing,
     )
+
+
+def _plain_prompt(text: str, limits: Limits, *, refuse: bool = False) -> PlainPrompt:
+    """A text, cut at its beginning where it is over the character limit."""
+    if refuse:
+        limits.check("prompt", text, "prompt_characters")
+    kept = keep_characters(text, limits.prompt_characters)
+    return PlainPrompt(kept, shortened=len(kept) < len(text))
 
 
 def _logit_bias(body: OpenAIRequest, limits: Limits) -> tuple[tuple[int, float], ...]:

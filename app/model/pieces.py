@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from app.errors import ModelRefusedError
+from app.model.manifest import Manifest
 from app.model.vocabulary import Vocabulary
+
+
+def control_ids(manifest: Manifest) -> tuple[int, ...]:
+    """Tokens that stand for no text: those that end one, and those of chat templates."""
+    return tuple(sorted({*manifest.special_tokens.values(), *manifest.end_ids}))
 
 
 def read_vocabulary_of(model: Path, size: int, control: Collection[int]) -> Vocabulary:

@@ -25,6 +25,7 @@ from app.errors import STATUS
 from app.guard.loader import load_guard
 from app.guard.verdict import Thresholds
 from app.main import create_app
+from app.model.vocabulary import Vocabulary
 from app.openapi import openapi_text
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
@@ -57,6 +58,7 @@ def load_schema() -> BaseSchema:
         engine=FakeEngine(),
         open_tokenizer=ByteTokenizer,
         guard=lambda: guard,
+        vocabulary=Vocabulary.of([*(bytes([number]) for number in range(256)), b""]),
     )
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 

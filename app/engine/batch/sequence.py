@@ -151,11 +151,12 @@ class Sequence:
         """Go on behind a word that was searched."""
         word = found.word
         shown = len(word.text) > len(self.generation.typed)
-        for token, value in zip(word.tokens, word.values, strict=True):
+        scores = [0.0] * (len(word.tokens) - 1) + [found.mass]  # the whole word's, where its last token ends
+        for token, value, score in zip(word.tokens, word.values, scores, strict=True):
             self.sampler.observe(token, given=bool(self.typed))
             self.append(token)
             logprob = None if self.generation.sampling.logprobs is None else Logprob(value, ())
-            self._report(token, logprob, Score(value, 0.0) if self.generation.scores else None)
+            self._report(token, logprob, Score(score, 0.0) if self.generation.scores else None)
         self.probability = math.exp(found.mass) if shown else None
         if self.left == 0:
             self.finish("length")
@@ -224,4 +225,4 @@ class Sequence:
         ended = 1.0 - float(weights @ self.vocabulary.word_weight) / total
         among = total if allowed is None else float(weights[allowed].sum(dtype=float))
         chosen = float(logits[token] - largest) - math.log(among)
-        return Score(min(0.0, chosen), math.log(max(ended, 1e-9)))
+        return Score(min(0.0, chosen), 0.0 if self.word_ended else math.log(max(ended, 1e-9)))

@@ -194,15 +194,18 @@ class WordSearch:
         self.found[text] = replace(likelier, mass=mass)
 
     def _decided(self, kept: Sequence[tuple[float, int, Word]]) -> bool:
-        """Whether no hypothesis can still overtake the wanted words."""
-        masses = sorted((found.mass for found in self.found.values()), reverse=True)
-        return len(masses) >= self.wanted and all(e[0] < masses[self.wanted - 1] for e in kept)
+        """Whether all hypotheses together could lift no other word among the wanted ones."""
+        masses = sorted((math.exp(found.mass) for found in self.found.values()), reverse=True)
+        rest = sum(math.exp(score) for score, _, _ in kept)
+        following = masses[self.wanted] if len(masses) > self.wanted else 0.0
+        return len(masses) >= self.wanted and masses[self.wanted - 1] > following + rest
 
 
 def is_uncertain(vocabulary: Vocabulary, typed: bytes, logits: Floats) -> bool:
     """Whether tokens shorter than what is typed hold so much of the probability that the word is searched."""
     covers, shorter = vocabulary.covers(typed), vocabulary.shorter(typed)
-    if not len(shorter):
+    whole = len(covers) == 1 and vocabulary.pieces[covers[0]] == typed
+    if whole or not len(shorter):  # what is one token and no other begins with is no unfinished word
         return False
     largest = float(logits[np.concatenate([covers, shorter])].max())
     short = float(np.exp(logits[shorter] - largest).sum(dtype=float))

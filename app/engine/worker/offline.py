@@ -11,6 +11,7 @@ from app.engine.runtimes.stderr import quiet
 from app.engine.worker.process import open_scheduler
 from app.errors import EngineFailedError
 from app.model.manifest import Manifest
+from app.model.pieces import control_ids
 from app.model.shape import model_shape
 from app.resources import usable_cores
 
@@ -34,7 +35,7 @@ def complete_greedily(
         prefill_chunk=128,
         cache_bytes=2**30,
         cache_folder=model.parent,
-        control_ids=tuple(sorted({*manifest.special_tokens.values(), *manifest.end_ids})),
+        control_ids=control_ids(manifest),
     )
     scheduler = open_scheduler(config)
     found: list[list[int]] = [[] for _ in prompts]

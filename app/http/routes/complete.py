@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 
@@ -68,4 +69,4 @@ async def _events(
 
 def _end(choice: Choice) -> CompletedChoice:
     """The end of a choice whose text has been streamed."""
-    return choice_report(Piece(choice.index, ""), choice.finish_reason)
+    return choice_report(replace(choice, text="", logprobs=None), choice.finish_reason)

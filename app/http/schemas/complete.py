@@ -5,16 +5,20 @@ Answers are typed dictionaries: mypy has checked what is in them, so they are wr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from app.completion.context_window import Window
+from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
-from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.engine.messages import Sampling
+from app.http.schemas.fields import Count, Natural, NonEmpty, Share
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
+from app.settings import Settings
 
 
 class CompleteRequest(SamplingRequest):
@@ -29,7 +33,7 @@ class CompleteRequest(SamplingRequest):
         }
     )
 
-    prompt: Annotated[NonEmpty, AtMost("prompt_characters")] = Field(description="Text to continue")
+    prompt: NonEmpty = Field(description="Text to continue, up to the caret")
     max_tokens: Annotated[Count | None, AtMost("max_tokens")] = Field(
         default=None, description="Most tokens to generate"
     )
@@ -46,12 +50,39 @@ class CompleteRequest(SamplingRequest):
         default="left",
         description="What happens to a prompt longer than its window: cut at its beginning, or refused",
     )
+    token_healing: bool | None = Field(
+        default=None,
+        description="Complete an unfinished word at the prompt's end; true where the model file permits",
+    )
+    until: Literal["word", "sentence", "line", "token"] | None = Field(
+        default=None,
+        description="End the text behind its first word, sentence or line; token: also inside a word. "
+        "Absent: behind its last whole word",
+    )
+    min_confidence: Share | None = Field(
+        default=None,
+        description="End the text before the first word at which it would be less sure than this",
+    )
+    alternatives: Annotated[Natural | None, AtMost("alternatives")] = Field(
+        default=None, description="Other first words to suggest beside the likeliest; each takes a slot"
+    )
     profanity: Literal["mask", "reject"] | None = Field(
-        default=None, description="Stricter than the server's policy, or without effect"
+        default=None, description="A stricter policy than the server's; a laxer one is ignored"
     )
     timeout_ms: Annotated[Count | None, AtMost("timeout_ms")] = Field(
         default=None, description="Milliseconds until an answer must be there, complete or not"
     )
+
+    def sampling(
+        self, settings: Settings, *, logprobs: int | None, logit_bias: tuple[tuple[int, float], ...] = ()
+    ) -> Sampling:
+        """The engine's parameters; defaults are those of typing: the same text at the same place."""
+        sampling = super().sampling(settings, logprobs=logprobs, logit_bias=logit_bias)
+        return replace(
+            sampling,
+            temperature=given(self.temperature, settings.complete_temperature),
+            repetition_penalty=given(self.repetition_penalty, settings.complete_repetition_penalty),
+        )
 
 
 EXAMPLE: dict[str, JsonValue] = {
@@ -87,6 +118,13 @@ class TokenInfo(TypedDict):
     top: Annotated[dict[str, float], Field(description="The likeliest tokens at its place, with theirs")]
 
 
+class AlternativeReport(TypedDict):
+    """Another suggestion."""
+
+    text: str
+    confidence: Annotated[float, Field(description="Probability of its first word, given everything typed")]
+
+
 class CompletedChoice(TypedDict):
     """One completion."""
 
@@ -94,6 +132,16 @@ class CompletedChoice(TypedDict):
     text: str
     finish_reason: Annotated[FinishReason | None, Field(description="null in a stream, until its last event")]
     logprobs: NotRequired[Annotated[list[TokenInfo], Field(description="Where they were asked for")]]
+    healed: NotRequired[
+        Annotated[int, Field(description="Typed characters that the first tokens were written over")]
+    ]
+    confidence: NotRequired[
+        Annotated[float, Field(description="Probability of the first word, given everything typed")]
+    ]
+    word_confidence: NotRequired[
+        Annotated[list[float], Field(description="Of each word, given the words before it")]
+    ]
+    alternatives: NotRequired[list[AlternativeReport]]
 
 
 class UsageReport(TypedDict):
@@ -158,12 +206,25 @@ def choice_report(part: Choice | Piece, reason: FinishReason | None) -> Complete
             {"token": token.token, "logprob": token.logprob, "top": dict(token.top)}
             for token in part.logprobs
         ]
+    if isinstance(part, Choice):
+        report["healed"] = part.healed
+        if part.confidence is not None:
+            report["confidence"] = round(part.confidence, 4)
+            report["word_confidence"] = [round(value, 4) for value in part.word_confidence]
+        if part.alternatives:
+            report["alternatives"] = [
+                {"text": other.text, "confidence": round(other.confidence, 4)} for other in part.alternatives
+            ]
     return report
 
 
 def window_report(window: Window) -> WindowReport:
     """Report a window."""
-    return {"limit": window.limit, "dropped_tokens": window.dropped, "truncated": window.dropped > 0}
+    return {
+        "limit": window.limit,
+        "dropped_tokens": window.dropped,
+        "truncated": window.dropped > 0 or window.shortened,
+    }
 
 
 def complete_answer(

@@ -20,14 +20,19 @@ class CompletionRequest(OpenAIRequest):
         json_schema_extra={"examples": [{"model": "any", "prompt": "The quick brown fox", "max_tokens": 32}]}
     )
 
-    prompt: Annotated[
-        NonEmpty | Annotated[list[NonEmpty], Field(min_length=1)], AtMost("prompt_characters")
-    ] = Field(description="Text to continue, or several")
+    prompt: NonEmpty | Annotated[list[NonEmpty], Field(min_length=1)] = Field(
+        description="Text to continue, or several"
+    )
     max_tokens: Annotated[Count | None, AtMost("max_tokens")] = None
     echo: bool | None = None
     logprobs: Annotated[Natural | None, AtMost("logprobs")] = None
     best_of: Literal[1] | None = Field(default=None, description="Ranking several samples is not supported")
     suffix: Unsupported = None
+    token_healing: bool | None = Field(
+        default=None,
+        description="Complete an unfinished last word; off by default, since OpenAI's clients expect tokens "
+        "that begin behind the prompt",
+    )
 
     @property
     def prompts(self) -> list[str]:

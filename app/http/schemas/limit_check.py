@@ -19,6 +19,9 @@ NEUTRAL: dict[str, Any] = {
     "frequency_penalty": 0.0,
     "logit_bias": {},
     "truncation": "left",
+    "token_healing": False,
+    "min_confidence": 0.0,
+    "alternatives": 0,
 }
 """Values that ask for nothing, also of a file that refuses the field."""
 

@@ -121,7 +121,9 @@ class OpenAIUsage(BaseModel):
 
 def openai_reason(reason: FinishReason) -> Reason:
     """OpenAI has no word for a deadline: the text is shorter than asked for, as with `length`."""
-    return "length" if reason == "timeout" else reason
+    if reason == "timeout" or reason == "confidence":
+        return "length"
+    return reason
 
 
 def fingerprint(manifest: Manifest) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 import pytest
@@ -27,7 +28,6 @@ class Pieces:
 def test_a_character_is_shown_when_its_last_byte_comes() -> None:
     detokenizer = Detokenizer(Pieces(b"a\xf0\x9f", b"\x98", b"\x80b"))
     assert [detokenizer.push([n]) for n in range(3)] == ["a", "", "😀b"]
-    assert detokenizer.finish() == ""
 
 
 def test_bytes_that_become_no_character_are_replaced() -> None:
@@ -35,10 +35,15 @@ def test_bytes_that_become_no_character_are_replaced() -> None:
     assert [detokenizer.push([n]) for n in range(3)] == ["a", "\ufffdb\ufffd", "c"]
 
 
-def test_the_end_shows_what_was_begun() -> None:
+def test_a_character_that_is_not_completed_is_not_shown() -> None:
     detokenizer = Detokenizer(Pieces(b"x\xe2\x82"))
     assert detokenizer.push([0]) == "x"
-    assert detokenizer.finish() == "\ufffd"
+
+
+def test_what_is_typed_already_is_not_shown() -> None:
+    detokenizer = Detokenizer(Pieces(b" F", b"rance", b" is"), typed=4)
+    assert [detokenizer.push([n]) for n in range(3)] == ["", "nce", " is"]
+    assert detokenizer.typed == 0
 
 
 def test_one_push_is_one_call() -> None:
@@ -52,5 +57,6 @@ def test_one_push_is_one_call() -> None:
 def test_the_pieces_are_the_whole_text_decoded(size: int, text: bytes) -> None:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     detokenizer = Detokenizer(Pieces(*pieces))
-    shown = "".join(detokenizer.push([n]) for n in range(len(pieces))) + detokenizer.finish()
-    assert shown == text.decode(errors="replace")
+    shown = "".join(detokenizer.push([n]) for n in range(len(pieces)))
+    whole = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    assert shown == whole.decode(text)

@@ -56,10 +56,10 @@ def test_half_a_character_waits_for_the_rest_of_it() -> None:
     assert choice.push(tokens(b"\xaf")) == Piece(3, "ï")
 
 
-def test_a_character_that_is_never_completed_is_replaced_at_the_end() -> None:
+def test_a_character_that_is_never_completed_is_not_shown() -> None:
     choice = output()
     assert choice.push(tokens(b"\xe6\x97")) is None
-    assert choice.close("stop") == Piece(3, "\ufffd")
+    assert choice.close("stop") is None
 
 
 def test_fewer_tokens_than_the_interval_wait_for_more_or_for_the_end() -> None:

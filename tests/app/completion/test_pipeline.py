@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.completion.concurrency import gather_all
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
 from app.completion.job import Job, Piece, Usage
-from app.completion.pipeline import PieceQueue, gather_all
+from app.completion.pipeline import PieceQueue
 from app.completion.prompt import PlainPrompt
 from app.completion.service import Service
 from app.engine.messages import Tokens

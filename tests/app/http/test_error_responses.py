@@ -61,7 +61,7 @@ POISON: dict[str, tuple[bytes, str | None]] = {
     "five stops": (b'{"prompt": "x", "stop": ["a","b","c","d","e"]}', "stop"),
     "empty stop": (b'{"prompt": "x", "stop": [""]}', "stop.0"),
     "long stop": (b'{"prompt": "x", "stop": "' + b"a" * 65 + b'"}', "stop"),
-    "long prompt": (b'{"prompt": "' + b"a" * 8193 + b'"}', "prompt"),
+    "long prompt": (b'{"truncation": "error", "prompt": "' + b"a" * 8193 + b'"}', "prompt"),
     "window zero": (b'{"prompt": "x", "context_window": 0}', "context_window"),
     "window beyond the model": (b'{"prompt": "x", "context_window": 256}', "context_window"),
     "unknown truncation": (b'{"prompt": "x", "truncation": "canary-7f3a"}', "truncation"),

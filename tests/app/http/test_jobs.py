@@ -20,7 +20,7 @@ from app.http.schemas.completions import CompletionRequest
 from app.settings import Settings
 
 SETTINGS = Settings(profanity="mask", request_timeout_seconds=60, max_prompt_characters=100)
-LIMITS = Limits.of(SETTINGS, sequence_length=256, vocabulary_size=100)
+LIMITS = Limits.of(SETTINGS, sequence_length=256, vocabulary_size=100, heals=True)
 TEMPLATE = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 99}, [99])
 
 
@@ -45,6 +45,10 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         context_window=7,
         truncation="error",
         profanity="reject",
+        token_healing=True,
+        until="sentence",
+        min_confidence=0.25,
+        alternatives=2,
         timeout_ms=50,
         temperature=0.5,
         top_p=0.75,
@@ -64,6 +68,11 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         stop=("a", "b"),
         echo=True,
         refuse_truncation=True,
+        token_healing=True,
+        until="sentence",
+        min_confidence=0.25,
+        scored=True,
+        alternatives=2,
     )
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.engine.batch import word_search
 from app.engine.batch.scheduler import Scheduler
+from app.engine.batch.search_lanes import SEARCH_LANES
 from app.engine.batch.speculation import EXTENDED, Drafter
 from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache
@@ -24,16 +27,30 @@ from app.engine.messages import (
 )
 from app.engine.sampler import Sampler
 from app.model.shape import LANES
+from app.model.vocabulary import Vocabulary
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
+
+STEMS = [
+    a + b + c for a in ("", " ") for b in ("a", "ab", "b", "ba", "c") for c in ("", "a", "b", "c", ".", "é")
+]
+PIECES = ["", *dict.fromkeys(STEMS), *" .é12", *(f"{n}" for n in range(10, 60))][: SHAPE.vocabulary]
+VOCABULARY = Vocabulary.of([piece.encode() for piece in PIECES])
 
 
 def make(
-    slots: int = 4, chunk: int = 8, budget: int = 10**9, drafter: Drafter | None = None
+    slots: int = 4,
+    chunk: int = 8,
+    budget: int = 10**9,
+    drafter: Drafter | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> tuple[Scheduler, FakeRunner]:
     runner = FakeRunner()
     prefixes = PrefixCache(SHAPE, budget)
-    cache = DecodeCache(SHAPE, slots)
-    return Scheduler(runner, cache, prefixes, prefill_chunk=chunk, drafter=drafter), runner
+    cache = DecodeCache(SHAPE, slots + (SEARCH_LANES if vocabulary else 0))
+    scheduler = Scheduler(
+        runner, cache, prefixes, prefill_chunk=chunk, vocabulary=vocabulary, drafter=drafter
+    )
+    return scheduler, runner
 
 
 def drain(scheduler: Scheduler) -> list[FromEngine]:
@@ -514,6 +531,109 @@ def test_a_stop_id_inside_a_draft_ends_the_generation_there() -> None:
         assert finished(said, 1).reason == "stop"
 
 
+def healed(prompt: list[int], typed: str, count: int) -> list[int]:
+    """Greedy tokens of which the first begins with what is typed."""
+    tokens, rest = list(prompt), typed
+    for _ in range(count):
+        values = logits(tokens)
+        if rest:
+            covers = [n for n, piece in enumerate(PIECES) if piece.startswith(rest)]
+            token = max(covers, key=lambda n: (values[n], -n))
+        else:
+            token = int(np.argmax(values))
+        rest = rest[len(PIECES[token]) :]
+        tokens.append(token)
+    return tokens[len(prompt) :]
+
+
+@pytest.mark.parametrize("typed", ["a", " a", " ab", "ba", "c", " ", "1"])
+def test_the_first_token_begins_with_what_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr(word_search, "SHORTER_SHARE", 2.0)
+    for seed in range(20):
+        scheduler, _ = make(vocabulary=VOCABULARY)
+        scheduler.submit(1, Generation((seed, 6, 7), max_tokens=6, typed=typed.encode()))
+        assert ids(drain(scheduler), 1) == healed([seed, 6, 7], typed, 6)
+
+
+def test_a_piece_that_no_other_token_begins_with_gives_what_the_whole_prompt_gives() -> None:
+    only = next(n for n, piece in enumerate(PIECES) if len(VOCABULARY.covers(piece.encode())) == 1 and piece)
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((5, 6), max_tokens=6, typed=PIECES[only].encode()))
+    assert ids(drain(scheduler), 1) == [only, *greedy([5, 6, only], 5)]
+
+
+def test_the_same_prompt_with_more_typed_computes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_search, "SHORTER_SHARE", 2.0)
+    scheduler, runner = make(vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((5, 6, 7), max_tokens=6, typed=b" "))
+    first = PIECES[ids(drain(scheduler), 1)[0]]
+    calls = (list(runner.prefills), list(runner.decodes))
+    for size in range(1, len(first) + 1):
+        scheduler.submit(1 + size, Generation((5, 6, 7), max_tokens=6, typed=first[:size].encode()))
+        assert ids(drain(scheduler), 1 + size) == healed([5, 6, 7], " ", 6)
+    assert (runner.prefills, runner.decodes) == calls
+
+
+@pytest.mark.parametrize("typed", ["", "a", " ab"])
+def test_alternatives_are_other_words_the_likeliest_first(typed: str) -> None:
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    scheduler.submit(
+        1, Generation((5, 6, 7), max_tokens=6, typed=typed.encode(), alternatives=3, scores=True)
+    )
+    said = drain(scheduler)
+    end = finished(said, 1)
+    texts = [
+        "".join(PIECES[n] for n in found) for found in (ids(said, 1), *(a.ids for a in end.alternatives))
+    ]
+    assert all(text.startswith(typed) for text in texts)
+    assert 1 <= len(end.alternatives) <= 3
+    likely = [alternative.probability for alternative in end.alternatives]
+    assert likely == sorted(likely, reverse=True)
+    assert scheduler.stats.slots_busy == 0
+
+
+def test_scores_say_how_sure_each_token_was() -> None:
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((5, 6), max_tokens=3, scores=True))
+    said = drain(scheduler)
+    found = [score for m in said if isinstance(m, Tokens) for score in m.scores]
+    for n, score in enumerate(found):
+        values = logits([5, 6, *ids(said, 1)[:n]]).astype(float)
+        shares = np.exp(values - values.max()) / np.exp(values - values.max()).sum()
+        assert score.chosen == pytest.approx(np.log(shares[ids(said, 1)[n]]), abs=1e-5)
+        assert score.ended == pytest.approx(np.log(1 - shares[VOCABULARY.continues].sum()), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("generation", "reason"),
+    [
+        (Generation((1,), 2, typed=b"a"), "the bytes of this model's tokens are not known"),
+        (Generation((1,), 2, alternatives=1), "the bytes of this model's tokens are not known"),
+        (Generation((1,), 2, scores=True), "the bytes of this model's tokens are not known"),
+    ],
+)
+def test_what_needs_the_bytes_of_tokens_fails_alone_without_them(generation: Generation, reason: str) -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, generation)
+    assert drain(scheduler) == [Failed(1, reason)]
+
+
+def test_more_alternatives_than_slots_fail_alone() -> None:
+    scheduler, _ = make(slots=2, vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((1,), 2, alternatives=2))
+    assert drain(scheduler) == [Failed(1, "2 alternatives need more than 2 slots")]
+
+
+def test_a_runtime_error_in_a_search_fails_that_generation_and_the_next_works() -> None:
+    scheduler, runner = make(vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((5, 6, 7), max_tokens=6, typed=b"a", alternatives=2))
+    scheduler.step()
+    runner.fail = RuntimeError("no")
+    assert scheduler.step()[-1] == Failed(1, "no")
+    scheduler.submit(2, Generation((5, 6), max_tokens=4))
+    assert ids(drain(scheduler), 2) == greedy([5, 6], 4)
+
+
 job = st.tuples(
     st.lists(st.integers(0, 5), min_size=1, max_size=60),
     st.integers(1, 40),
@@ -521,6 +641,8 @@ job = st.tuples(
     st.booleans(),
     st.integers(0, 12),
     st.integers(0, 40),
+    st.sampled_from(["", "", "a", " a", " ab", "b", " "]),
+    st.sampled_from([0, 0, 1, 2]),
 )
 
 
@@ -532,34 +654,44 @@ job = st.tuples(
 )
 @settings(max_examples=1000, deadline=None)
 def test_every_text_is_the_one_it_gives_alone(
-    jobs: list[tuple[list[int], int, int, bool, int, int]], budget: int, chunk: int, rests: set[int]
+    jobs: list[tuple[list[int], int, int, bool, int, int, str, int]], budget: int, chunk: int, rests: set[int]
 ) -> None:
     """Whatever arrives when, is cancelled when, shares prefixes, is evicted, or finds the engine rested."""
 
-    def generation(prompt: list[int], count: int, seed: int, hot: bool) -> Generation:
+    def generation(
+        prompt: list[int], count: int, seed: int, hot: bool, typed: str, alternatives: int
+    ) -> Generation:
         sampling = Sampling(temperature=1.0 if hot else 0.0, seed=seed, top_p=0.9)
-        return Generation(tuple(prompt), count, sampling, stop_ids=(11,))
+        return Generation(
+            tuple(prompt), count, sampling, stop_ids=(11,), typed=typed.encode(), alternatives=alternatives
+        )
 
-    scheduler, _ = make(slots=3, chunk=chunk, budget=budget, drafter=Drafter())
+    def end(messages: list[FromEngine], number: int) -> FromEngine | None:
+        ends = [m for m in messages if isinstance(m, Finished) and m.number == number]
+        return replace(ends[0], number=0) if ends else None
+
+    scheduler, _ = make(slots=3, chunk=chunk, budget=budget, drafter=Drafter(), vocabulary=VOCABULARY)
     said: list[FromEngine] = []
     for now in range(60):
-        for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
+        for number, (prompt, count, seed, hot, arrival, leaving, typed, alternatives) in enumerate(jobs):
             if arrival == now:
-                scheduler.submit(number, generation(prompt, count, seed, hot))
+                scheduler.submit(number, generation(prompt, count, seed, hot, typed, alternatives))
             if leaving == now and leaving > arrival:
                 scheduler.cancel(number)
         said += scheduler.step()
         if now in rests:
             scheduler.release_idle()
     said += drain(scheduler)
-    for number, (prompt, count, seed, hot, arrival, leaving) in enumerate(jobs):
-        lonely, _ = make(slots=1, chunk=64)
-        lonely.submit(0, generation(prompt, count, seed, hot))
-        alone = ids(drain(lonely), 0)
+    for number, (prompt, count, seed, hot, arrival, leaving, typed, alternatives) in enumerate(jobs):
+        lonely, _ = make(slots=3, chunk=64, vocabulary=VOCABULARY)
+        lonely.submit(0, generation(prompt, count, seed, hot, typed, alternatives))
+        expected = drain(lonely)
+        alone = ids(expected, 0)
         found = ids(said, number)
         if leaving > arrival and not any(isinstance(m, Finished) and m.number == number for m in said):
             assert found == alone[: len(found)]
         else:
             assert found == alone
+            assert end(said, number) == end(expected, 0)
     assert scheduler.stats.slots_busy == 0
     assert scheduler.stats.prefix_bytes <= budget

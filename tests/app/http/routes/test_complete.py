@@ -25,7 +25,7 @@ async def test_an_answer_has_every_part_of_the_contract(serve: Serve) -> None:
     assert answer == {
         "id": "cmpl-mine",
         "model": "tiny",
-        "choices": [{"index": 0, "text": FOX, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "text": FOX, "finish_reason": "stop", "healed": 0}],
         "usage": {"prompt_tokens": 19, "completion_tokens": 25, "total_tokens": 44, "cached_tokens": 2},
         "window": {"limit": 128, "dropped_tokens": 0, "truncated": False},
         "guard": {"policy": "reject", "attempts": 1},
@@ -60,10 +60,10 @@ async def test_every_sampling_field_reaches_the_engine(serve: Serve) -> None:
 
 async def test_what_is_absent_or_null_takes_the_servers_default(serve: Serve) -> None:
     engine = FakeEngine()
-    async with serve(engine, default_temperature=0.3, default_top_p=0.7, default_max_tokens=9) as client:
+    async with serve(engine, complete_temperature=0.3, default_top_p=0.7, default_max_tokens=9) as client:
         await complete(client, seed=1, temperature=None, max_tokens=None)
     (generation,) = engine.generations
-    assert generation.sampling == Sampling(temperature=0.3, top_p=0.7, repetition_penalty=1.1, seed=1)
+    assert generation.sampling == Sampling(temperature=0.3, top_p=0.7, repetition_penalty=1.0, seed=1)
     assert generation.max_tokens == 9
 
 
@@ -88,8 +88,8 @@ async def test_n_choices_have_seeds_that_count_up(serve: Serve) -> None:
 
 async def test_max_tokens_ends_with_reason_length(serve: Serve) -> None:
     async with serve() as client:
-        answer = await complete(client, max_tokens=6)
-    assert answer["choices"] == [{"index": 0, "text": " jumps", "finish_reason": "length"}]
+        answer = await complete(client, max_tokens=6, until="token")
+    assert answer["choices"] == [{"index": 0, "text": " jumps", "finish_reason": "length", "healed": 0}]
 
 
 @pytest.mark.parametrize("stop", [" over", [" dog", " over"]])
@@ -97,7 +97,7 @@ async def test_a_stop_string_ends_the_text_and_is_not_part_of_it(serve: Serve, s
     engine = FakeEngine()
     async with serve(engine) as client:
         answer = await complete(client, stop=stop)
-    assert answer["choices"] == [{"index": 0, "text": " jumps", "finish_reason": "stop"}]
+    assert answer["choices"] == [{"index": 0, "text": " jumps", "finish_reason": "stop", "healed": 0}]
     assert answer["usage"]["completion_tokens"] == len(" jumps over")
     assert engine.running == 0
 
@@ -112,7 +112,7 @@ async def test_echo_begins_the_text_with_the_prompt(serve: Serve) -> None:
 
 async def test_logprobs_are_reported_for_each_token(serve: Serve) -> None:
     async with serve() as client:
-        answer = await complete(client, logprobs=2, max_tokens=2)
+        answer = await complete(client, logprobs=2, max_tokens=2, until="token")
     assert answer["choices"][0]["logprobs"] == [
         {"token": " ", "logprob": -0.5, "top": {" ": -0.5, "x": -1.5}},
         {"token": "j", "logprob": -0.5, "top": {"j": -0.5, "x": -1.5}},
@@ -184,8 +184,8 @@ async def test_usage_and_timings_are_known_however_the_text_ends(
 async def test_a_deadline_with_some_text_ends_with_reason_timeout(serve: Serve) -> None:
     engine = FakeEngine(pause=0.03)
     async with serve(engine, profanity="off") as client:
-        answer = await complete(client, timeout_ms=150)
-        *pieces, last = await events(client, timeout_ms=150)
+        answer = await complete(client, timeout_ms=150, until="token")
+        *pieces, last = await events(client, timeout_ms=150, until="token")
     choice = answer["choices"][0]
     assert choice["finish_reason"] == "timeout"
     assert FOX.startswith(choice["text"])

@@ -54,7 +54,7 @@ async def test_a_rejected_completion_is_tried_again_with_a_fresh_seed(serve: Ser
     engine = FakeEngine(scripts=[" you fuck off", " fine"])
     async with serve(engine) as client:
         answer = await complete(client, seed=5, temperature=0)
-    assert answer["choices"] == [{"index": 0, "text": " fine", "finish_reason": "stop"}]
+    assert answer["choices"] == [{"index": 0, "text": " fine", "finish_reason": "stop", "healed": 0}]
     assert answer["guard"] == {"policy": "reject", "attempts": 2}
     first, second = (generation.sampling for generation in engine.generations)
     assert (first.seed, first.temperature) == (5, 0)
@@ -67,7 +67,9 @@ async def test_after_the_retries_the_text_is_withheld(serve: Serve) -> None:
     async with serve(engine, profanity_retries=2) as client:
         answer = await complete(client, echo=True, logprobs=1)
         metrics = (await client.get("/metrics")).text
-    assert answer["choices"] == [{"index": 0, "text": "", "finish_reason": "content_filter", "logprobs": []}]
+    assert answer["choices"] == [
+        {"index": 0, "text": "", "finish_reason": "content_filter", "logprobs": [], "healed": 0}
+    ]
     assert answer["guard"]["attempts"] == 3
     assert len(engine.generations) == 3
     assert "autocomplete_guard_retries_total 2.0" in metrics
@@ -101,7 +103,7 @@ async def test_a_rejected_stream_ends_before_the_word(serve: Serve) -> None:
     async with serve(FakeEngine(scripts=[" you fuck off"])) as client:
         *pieces, last = await events(client)
     assert streamed_text(pieces) == " you "
-    assert last["choices"] == [{"index": 0, "text": "", "finish_reason": "content_filter"}]
+    assert last["choices"] == [{"index": 0, "text": "", "finish_reason": "content_filter", "healed": 0}]
 
 
 async def test_a_stream_that_has_shown_nothing_is_tried_again(serve: Serve) -> None:

@@ -82,6 +82,7 @@ async def test_model_says_what_is_served_and_what_may_be_asked(serve: Serve) -> 
     assert answer["signatures"].keys() == {"serving_default"}
     assert answer["guard_version"]
     assert answer["chat"] is True
+    assert answer["heals"] is False
     assert answer["defaults"] == {
         "max_tokens": 64,
         "temperature": 0.4,
@@ -100,6 +101,7 @@ async def test_model_says_what_is_served_and_what_may_be_asked(serve: Serve) -> 
         "logprobs": 5,
         "timeout_ms": 60_000,
         "token_id": 256,
+        "alternatives": 5,
     }
 
 
@@ -193,7 +195,7 @@ async def test_a_completion_is_counted(serve: Serve) -> None:
         await client.post("/complete", json={"prompt": "x" * 200})
         metrics = (await client.get("/metrics")).text
     for line in (
-        "autocomplete_prompt_tokens_total 128.0",
+        "autocomplete_prompt_tokens_total 104.0",
         "autocomplete_generation_tokens_total 25.0",
         "autocomplete_truncated_total 1.0",
         'autocomplete_finished_total{reason="stop"} 1.0',

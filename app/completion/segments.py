@@ -1,0 +1,65 @@
+"""Tokenizes a text that grows: what was tokenized before is not tokenized again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from app.model.tokenizer import Tokenizer
+
+SEGMENT = 512
+"""Characters after which a segment ends, at the next place where it may."""
+
+KEPT = 512
+"""Segments whose tokens are kept; the least recently used leave first."""
+
+
+class SegmentedTokenizer:
+    """A tokenizer that remembers the tokens of segments of texts.
+
+    Segments are cut from the start of the text, before a space between two words: every pre-tokenizer begins
+    a new piece there, so the tokens of a text are those of its segments.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._known: OrderedDict[str, list[int]] = OrderedDict()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text; see Tokenizer."""
+        ids: list[int] = []
+        for segment in _segments(text):
+            ids += self._segment(segment)
+        return ids
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """See Tokenizer."""
+        return self._tokenizer.detokenize(ids)
+
+    def _segment(self, text: str) -> list[int]:
+        found = self._known.get(text)
+        if found is None:
+            found = self._tokenizer.tokenize(text)
+            if len(self._known) == KEPT:
+                self._known.popitem(last=False)
+            self._known[text] = found
+        self._known.move_to_end(text)
+        return found
+
+
+def _segments(text: str) -> Iterator[str]:
+    start = 0
+    while (end := _boundary(text, start + SEGMENT)) is not None:
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _boundary(text: str, start: int) -> int | None:
+    """The first place from `start` on where a space stands between two letters."""
+    at = text.find(" ", start)
+    while at != -1 and at + 1 < len(text):
+        if text[at - 1].isalpha() and text[at + 1].isalpha():
+            return at
+        at = text.find(" ", at + 1)
+    return None

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from app.engine.batch.word_search import WordSearch, first_word, is_uncertain, log_softmax
+from app.engine.kv.arrays import Floats
+from app.model.vocabulary import Vocabulary
+
+PIECES = [
+    b"",
+    b" c",
+    b" co",
+    b" con",
+    b"f",
+    b"fig",
+    b"figure",
+    b"ig",
+    b"ure",
+    b" confirm",
+    b" ",
+    b".",
+    b"irm",
+]
+VOCABULARY = Vocabulary.of(PIECES, control=[0])
+NOTHING = np.zeros((2, 0, 1, 1), np.float32)
+
+
+def logits(**shares: float) -> Floats:
+    """Logits of tokens named by their text (`_` for a space); the others share the rest."""
+    named = {PIECES.index(name.replace("_", " ").encode()): share for name, share in shares.items()}
+    other = (1 - sum(named.values())) / (len(PIECES) - len(named))
+    return np.log(np.array([named.get(n, other) for n in range(len(PIECES))], np.float32))
+
+
+END = logits(**{".": 0.9})
+
+
+def run(typed: bytes, wanted: int, **after: Floats) -> list[tuple[str, float]]:
+    """Search with the logits behind each path of tokens; the words with their probabilities."""
+    search = WordSearch(VOCABULARY, typed, wanted, 8)
+    search.start(after[""])
+    rows = [NOTHING] * len(search.live)
+    rows = [rows[index] for index in search.settle(rows)]
+    while search.live:
+        texts = [b"".join(PIECES[t] for t in word.tokens).decode() for word in search.live]
+        parents = search.advance(np.stack([after.get(text, END) for text in texts]), rows)
+        rows = [rows[parent] for parent in parents]
+        rows = [rows[index] for index in search.settle(rows)]
+    return [(found.word.text.decode(), math.exp(found.mass)) for found in search.ranked()]
+
+
+def test_all_ways_to_write_a_word_are_added_up() -> None:
+    begin = logits(_confirm=0.2, _con=0.3, _co=0.1)
+    after = {"": begin, " con": logits(figure=0.6, fig=0.3), " config": logits(ure=0.9)}
+    ranked = dict(run(b" con", 1, **after))
+    # " con" + "figure", and " con" + "fig" + "ure"; each word ends with nine tenths and what else ends it
+    assert max(ranked, key=lambda word: ranked[word]) == " configure"
+
+
+def test_a_word_that_only_shorter_tokens_reach_is_found() -> None:
+    after = {"": logits(_co=0.9), " co": logits(f=0.05, ig=0.9), " coig": END}
+    ((word, probability), *_) = run(b" coi", 1, **after)
+    assert word == " coig"
+    assert probability == pytest.approx(1.0, abs=0.2)
+
+
+def test_words_come_the_likeliest_first() -> None:
+    after = {"": logits(_confirm=0.5, _con=0.3), " con": logits(figure=0.5, fig=0.3)}
+    words = run(b" con", 3, **after)
+    probabilities = [probability for _, probability in words]
+    assert words[0][0] == " confirm"
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("shares", "uncertain"),
+    [({"_con": 0.5, "_c": 0.1, "_co": 0.1}, False), ({"_con": 0.1, "_c": 0.3, "_co": 0.3}, True)],
+)
+def test_a_word_is_uncertain_where_shorter_tokens_are_likelier(
+    shares: dict[str, float], uncertain: bool
+) -> None:
+    assert is_uncertain(VOCABULARY, b" con", logits(**shares)) is uncertain
+
+
+def test_nothing_is_uncertain_where_no_shorter_token_is() -> None:
+    assert not is_uncertain(VOCABULARY, b".", END)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("nce is", "nce"),
+        ("nce", None),
+        (" the ", " the"),
+        (" ", None),
+        (".", "."),
+        (", and", None),
+        (", and ", ", and"),
+        ("", None),
+        ("日本", "日本"),
+    ],
+)
+def test_a_first_word_ends_where_something_follows_it(text: str, word: str | None) -> None:
+    assert first_word(text) == word
+
+
+def test_log_probabilities_add_up_to_one() -> None:
+    values = log_softmax(np.array([1.0, 2.0, 3.0], np.float32))
+    assert float(np.exp(values).sum()) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_not_finite_are_an_error(value: float) -> None:
+    with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
+        log_softmax(np.full(3, value, np.float32))
