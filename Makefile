@@ -1,4 +1,4 @@
-# Two commands on a fresh machine with Python 3.11: `make serve` and `make test`.
+# Two commands on a fresh machine with Python 3.11: `make serve` and `make test`. `make help` lists the others.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,12 +8,15 @@ FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve build verify foreign-model test test-browser test-examples test-contract test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-browser test-examples test-contract test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve
 	exec $(BIN)/python -m app
+
+help:  ## this list
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.runtime  ## build the model anew
 	$(BIN)/python -m models build --output $(MODEL)
