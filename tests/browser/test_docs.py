@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import OpenPage
 
@@ -33,3 +33,14 @@ def test_redoc_shows_the_routes(listen: Listen, open_page: OpenPage, screenshots
     page.goto(f"{url}/redoc")
     expect(page.locator('[id="tag/completion/operation/complete"]')).to_contain_text("/complete")
     page.screenshot(path=screenshots / "redoc.png")
+
+
+def test_where_keys_are_configured_chromium_asks_for_one_and_the_docs_open(
+    listen: Listen, browser: Browser
+) -> None:
+    url = listen(api_keys=("secret",))
+    context = browser.new_context(http_credentials={"username": "me", "password": "secret"})
+    page = context.new_page()
+    page.goto(f"{url}/docs")
+    expect(page.locator("#operations-completion-complete")).to_contain_text("/complete", timeout=30_000)
+    context.close()
