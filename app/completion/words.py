@@ -94,8 +94,8 @@ class WordScanner:
     def _ends(self, *, last: bool) -> list[tuple[int, bool]]:
         """Ends of the words behind what was passed on, and whether each stays one whatever follows.
 
-        A mark alone behind a word may join it with what comes next ("don" and "'" with "t"). If nothing comes,
-        only an apostrophe leaves the word unfinished.
+        A mark alone behind a word may join it with what comes next ("don" and "'" with "t"). If nothing
+        comes, only an apostrophe leaves the word unfinished.
         """
         rest = self._text[self._passed :]
         places = [match.start() for match in BOUNDARY.finditer(rest)]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from models.tflite.dtypes import DTYPES
 from models.tflite.shared_objects import (
     AlignedBuffer,
     Pool,
@@ -28,18 +29,6 @@ from models.tflite.shared_objects import (
 
 Array = npt.NDArray[Any]
 Op = schema.BuiltinOperator
-
-DTYPES = {
-    "float32": schema.TensorType.FLOAT32,
-    "float16": schema.TensorType.FLOAT16,
-    "int32": schema.TensorType.INT32,
-    "int64": schema.TensorType.INT64,
-    "int8": schema.TensorType.INT8,
-    "uint8": schema.TensorType.UINT8,
-    "int4": schema.TensorType.INT4,
-    "bool": schema.TensorType.BOOL,
-    "string": schema.TensorType.STRING,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from models.tflite.graph import DTYPES, Graph, Op, Quantized, Tensor, broadcast
+from models.tflite.dtypes import DTYPES
+from models.tflite.graph import Graph, Op, Quantized, Tensor, broadcast
 
 Options = schema.BuiltinOptions
 
