@@ -1,4 +1,4 @@
-"""`python -m app.cluster [MOST]`: the application as replicas under Ray Serve, on this machine or a cluster.
+"""`python -m app.server.ray_serve [MOST]`: the application as replicas under Ray Serve, here or on a cluster.
 
 AUTOCOMPLETE_WORKERS replicas share AUTOCOMPLETE_THREADS; where MOST is more, others are started while their
 slots are full. Needs the extra `ray`.
