@@ -29,7 +29,7 @@ def quiet() -> Iterator[None]:
 
 
 def silence() -> None:
-    """Standard error goes nowhere from now on: for the end of a process, when native code takes its leave."""
+    """Discard standard error from now on: at the end of a process, shutdown messages of LiteRT."""
     sys.stderr.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -74,7 +74,7 @@ def serve(channel: Channel) -> None:
         name = DISTRIBUTIONS[config.runtime]
         channel.send([Ready(name, version(name))])
         _loop(channel, scheduler)
-        with quiet():  # native code takes its leave
+        with quiet():  # suppress shutdown messages of LiteRT
             del scheduler
 
 
@@ -105,7 +105,7 @@ def open_scheduler(config: EngineConfig) -> Scheduler | SingleScheduler:
     scheduler = _scheduler(config) if config.foreign is None else SingleScheduler(_writer(config))
     scheduler.submit(0, Generation(prompt=(0, 1), max_tokens=2))
     said: list[FromEngine] = []
-    with quiet():  # the first run makes an environment of LiteRT's, which introduces itself
+    with quiet():  # suppress start-up messages of LiteRT
         while scheduler.busy:
             said += scheduler.step()
     failed = [message for message in said if isinstance(message, Failed)]
