@@ -48,6 +48,7 @@ def make_manifest(
         heads=arch.heads,
         kv_heads=arch.kv_heads,
         head_size=arch.head_size,
+        start_id=checkpoint.start_id,
         end_ids=checkpoint.end_ids,
         chat_template=checkpoint.chat_template,
         special_tokens=dict(checkpoint.special_tokens),

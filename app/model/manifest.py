@@ -54,6 +54,7 @@ class Manifest(BaseModel):
     heads: int
     kv_heads: int
     head_size: int
+    start_id: int | None = Field(default=None, description="The token before every prompt; null for nothing")
     end_ids: tuple[int, ...] = Field(description="Tokens that end a text")
     chat_template: str | None = None
     special_tokens: dict[str, int] = Field(default_factory=dict)

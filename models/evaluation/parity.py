@@ -13,7 +13,7 @@ from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.tokenizer import open_text_model
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.numpy_decoder import Reference
-from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.reference_tokenizer import source_tokenizer
 from models.evaluation.samples import PROMPTS, sample_texts
 from models.progress import Stages
 from models.sources import default_checkpoint, read_checkpoint
@@ -48,11 +48,12 @@ def verify(path: Path, source: Path | None, texts: int, stages: Stages) -> Agree
         )
     with stages.stage("Compare token ids"):
         tokenizer = open_text_model(path, path.parent / "text_ops", "litert")
-        oracle = make_oracle(checkpoint.vocabulary)
+        oracle = source_tokenizer(source, checkpoint.vocabulary)
         strings = sample_texts(texts)
-        same = sum(tokenizer.tokenize(text) == oracle.encode(text).ids for text in strings)
+        same = sum(tokenizer.tokenize(text) == oracle(text) for text in strings)
     with stages.stage("Compare greedy text"):
-        prompts = [oracle.encode(prompt).ids for prompt in PROMPTS]
+        start = [] if checkpoint.start_id is None else [checkpoint.start_id]
+        prompts = [[*start, *oracle(prompt)] for prompt in PROMPTS]
         found = _greedy(path, manifest, prompts)
         wanted = _reference(checkpoint, prompts)
     equal = [_common(a, b) for a, b in zip(found, wanted, strict=True)]

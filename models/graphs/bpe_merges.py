@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.graphs.merge_table import BYTES, MergeTable
+from models.graphs.merge_table import BYTES, SEAM_FACTOR, SEAM_SLOTS, MergeTable
+from models.graphs.pair_table import Integers, PairTable
 from models.tflite.graph import Graph, Tensor
 from models.tflite.ops import cast, gather, shape, while_loop
 from models.tflite.sequence_ops import (
@@ -15,6 +16,7 @@ from models.tflite.sequence_ops import (
     greater,
     less,
     lowest,
+    minimum,
     not_equal,
     previous,
     segment_min,
@@ -26,29 +28,35 @@ NEVER = 2**30
 """Rank of a pair that does not merge."""
 
 
-def merge(code: Tensor, word: Tensor, table: MergeTable) -> Tensor:
+def merge(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
     """Merge as sequential byte-pair encoding does: the pair of lowest rank first, the leftmost of equals.
 
-    A round merges, in every word, all pairs of that word's lowest rank. Their order does not matter: a merge
-    comes after those that make its parts, so merging one pair makes none of the same or a lower rank. They
-    overlap only in a run of one symbol ("aaaa"): every second one is taken, from the run's start on.
+    A round merges, in every word, all pairs of that word's lowest rank. Their order does not matter where a
+    merge comes after those that make its parts: merging one pair makes none of the same or a lower rank. They
+    overlap only in a run of one symbol ("aaaa"): every second one is taken, from the run's start on. A merge
+    that is late, making a part of one before it, is done once a round, at the leftmost place of a word.
 
     Args:
-        code: Bytes, int32 [n].
-        word: Number of each one's word, int32 [n]; 0 or more, not falling.
+        symbol: Symbols of single bytes or characters, and added tokens, int32 [n].
+        word: Number of each one's word, int32 [n]; 0 or more, not falling. None: the whole text is one.
         table: Ranks of pairs.
 
     Returns:
         Symbols of `table`, int32 [m].
     """
-    part = _parts(code, word, table)
-    state = (code, part, _ranks(code, part, table))
-    return while_loop(_condition(code.graph), _round(code.graph, table), state)[0]
+    part = _parts(symbol, word, table)
+    state = (symbol, part, _ranks(symbol, part, table))
+    return while_loop(_condition(symbol.graph), _round(symbol.graph, table), state)[0]
 
 
-def _parts(code: Tensor, word: Tensor, table: MergeTable) -> Tensor:
-    """Words anew from 1 on, cut where no merge ever joins two bytes: shorter words need fewer rounds."""
-    seam = gather(code.graph.constant(table.seams), previous(code, 0) * BYTES + code)
+def _parts(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
+    """Words anew from 1 on, cut where no merge ever joins two symbols: shorter words need fewer rounds."""
+    seams = symbol.graph.constant(table.seams)
+    if word is None:
+        seam = gather(seams, floor_mod(previous(symbol, 0) * SEAM_FACTOR + symbol, SEAM_SLOTS))
+        return cumsum(cast(equal(cast(seam, "int32"), 0), "int32"))
+    byte = minimum(symbol, BYTES - 1) if table.first_made > BYTES else symbol  # an added token is a word
+    seam = gather(seams, previous(byte, 0) * BYTES + byte)
     opens = either(not_equal(word, previous(word, -1)), equal(cast(seam, "int32"), 0))
     return cumsum(cast(opens, "int32"))
 
@@ -74,8 +82,15 @@ def _round(caller: Graph, table: MergeTable) -> Graph:
     count = cumsum(best)
     run = cumsum(cast(greater(best, previous(best, 0)), "int32"))
     odd = floor_mod(count - gather(segment_min(count, run, segments), run), 2)
+    merge = minimum(rank, len(table.ranks.check) - 1) if len(table.made) + len(table.late) else rank
+    if len(table.late):
+        place = select(equal(best, 1), count, NEVER)
+        behind = count - gather(segment_min(place, word, segments), word)  # 0 at a word's first pair
+        late = cast(gather(graph.constant(table.late), merge), "int32")
+        odd = select(equal(late, 1), cast(greater(behind, 0), "int32"), odd)
     chosen = greater(best, odd)
-    merged = select(chosen, rank + BYTES, symbol)
+    made = gather(graph.constant(table.made), merge) if len(table.made) else rank + table.first_made
+    merged = select(chosen, made, symbol)
     kept = where(equal(previous(cast(chosen, "int32"), 0), 0))
     symbol, word = gather(merged, kept), gather(word, kept)
     for name, tensor in (("symbol", symbol), ("word", word), ("rank", _ranks(symbol, word, table))):
@@ -85,7 +100,22 @@ def _round(caller: Graph, table: MergeTable) -> Graph:
 
 def _ranks(symbol: Tensor, word: Tensor, table: MergeTable) -> Tensor:
     """Rank of each symbol's pair with the next one [n]; NEVER where they do not merge."""
-    offset, ranks, left = (symbol.graph.constant(part) for part in (table.offset, table.rank, table.left))
-    rank = gather(ranks, gather(offset, symbol) + following(symbol, table.nothing))
-    merges = both(equal(gather(left, rank), symbol), equal(word, following(word, -1)))
-    return select(merges, rank, NEVER)
+    if table.ranks.factor:
+        rank, found = find_pair(symbol, following(symbol, table.nothing), table.ranks)
+    else:
+        offset, slot, check = (symbol.graph.constant(part) for part in _arrays(table.ranks))
+        rank = gather(slot, gather(offset, symbol) + following(symbol, table.nothing))
+        found = equal(gather(check, rank), symbol)
+    return select(both(found, equal(word, following(word, -1))), rank, NEVER)
+
+
+def find_pair(a: Tensor, b: Tensor, table: PairTable) -> tuple[Tensor, Tensor]:
+    """Number of each pair in a hashed table, int32 [n], and whether it is there, bool [n]."""
+    offset, slot, check = (a.graph.constant(part) for part in _arrays(table))
+    row = floor_mod(a * table.factor + b, len(table.offset))
+    number = gather(slot, gather(offset, row) + b)
+    return number, equal(gather(check, number), b)
+
+
+def _arrays(table: PairTable) -> tuple[Integers, Integers, Integers]:
+    return table.offset, table.slot, table.check

@@ -1,9 +1,8 @@
-"""The merges of a vocabulary as a table that a graph can look up: two symbols to a rank, in three gathers."""
+"""The merges of a vocabulary as tables that a graph can look up."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,34 +10,40 @@ import numpy as np
 import numpy.typing as npt
 
 from models.checkpoint.vocabulary import Vocabulary
+from models.graphs.pair_table import Integers, PairTable, hashed, sparse_rows
 
 BYTES = 256
-WINDOW = 8192
-"""Slots that are searched at once."""
+SPARSE = 2**16
+"""Up to so many symbols, one merge each, the merges are a table of sparse rows."""
 
-Integers = npt.NDArray[np.int32]
+SEAM_SLOTS, SEAM_FACTOR = 262_139, 4099
+"""Of the hashed table of seams: its prime length, and what a symbol's number is multiplied by."""
 
 
 @dataclass(frozen=True)
 class MergeTable:
-    """A sparse matrix of ranks with displaced rows (Tarjan and Yao, 1979, "Storing a sparse table").
+    """Ranks of merges by pairs of symbols.
 
-    Rows and columns are symbols. A symbol is a byte, 0 to 255, or 256 + the rank of the merge that makes it.
-    The row of a symbol a begins at `offset[a]` and shares its slots with other rows. What stands in the slot
-    of the pair a, b is its rank if that merge does begin with a: `left[rank[offset[a] + b]] == a`.
+    Symbols are the bytes, 0 to 255; then added tokens; then, where characters are merged, those beyond ASCII;
+    then what merges make.
 
     Attributes:
-        offset: [symbols + 1]; the last is for `nothing`, which merges with nothing.
-        rank: [slots]; an empty slot has the number of merges.
-        left: [merges + 1]; the last is -1.
-        seams: [65536], 1 at 256 * x + y if some merge joins two symbols between the bytes x and y.
+        ranks: Number of each merge by its pair of symbols.
+        first_made: The first symbol that a merge makes.
+        made: Symbol that each merge makes, [merges + 1]; empty if merge r makes the symbol `first_made` + r.
+        late: [merges + 1], 1 for a merge that makes a part of an earlier one; empty if there is none.
+        seams: 1 if some merge joins two symbols between x and y, bytes or characters: [65536] at
+            256 * x + y, or at (x * SEAM_FACTOR + y) modulo SEAM_SLOTS, where it is 1 for some others, too.
+        characters: Symbols by character.
         ids: Token of each symbol, [symbols]; -1 for a byte that no token stands for.
     """
 
-    offset: Integers
-    rank: Integers
-    left: Integers
+    ranks: PairTable
+    first_made: int
+    made: Integers
+    late: npt.NDArray[np.uint8]
     seams: npt.NDArray[np.uint8]
+    characters: Mapping[str, int]
     ids: Integers
 
     @property
@@ -49,70 +54,100 @@ class MergeTable:
 
 @lru_cache(maxsize=1)
 def merge_table(vocabulary: Vocabulary) -> MergeTable:
-    """The table of a vocabulary's merges; takes a second for 50,000 of them.
+    """The tables of a vocabulary's merges; take a second for 50,000 of them, three for 500,000.
 
     Raises:
-        ValueError: Two merges make one token, or a merge takes or makes what is no token.
+        ValueError: A merge takes or makes what is no token, or two merges are the same.
     """
-    symbols = _symbols(vocabulary)
-    pairs = []
+    symbols, characters, first_made = _first_symbols(vocabulary)
+    tokens = set(vocabulary.tokens)
+    parts = (part for pair in vocabulary.merges for part in pair if part in tokens)  # no merge may make one
+    for symbol in (*(left + right for left, right in vocabulary.merges), *parts):
+        symbols.setdefault(symbol, len(symbols) + len(vocabulary.added))
+    pairs = _pairs(vocabulary, symbols)
+    made = np.array([symbols[left + right] for left, right in vocabulary.merges], np.int32)
+    in_order = np.array_equal(made, first_made + np.arange(len(made)))
+    count = len(symbols) + len(vocabulary.added)
+    if in_order and count < SPARSE:
+        ranks = sparse_rows([(left, right) for left, right in pairs.tolist()], count)
+    else:
+        ranks = hashed(pairs, count)
+    return MergeTable(
+        ranks=ranks,
+        first_made=first_made,
+        made=np.array([], np.int32) if in_order else np.append(made, -1).astype(np.int32),
+        late=_late(pairs, made, count),
+        seams=_seams(vocabulary, symbols),
+        characters=characters,
+        ids=_ids(vocabulary, symbols),
+    )
+
+
+def _first_symbols(vocabulary: Vocabulary) -> tuple[dict[bytes, int], dict[str, int], int]:
+    """Symbols that no merge makes, by their bytes and by character, and the number of the next one."""
+    symbols = {bytes([byte]): byte for byte in range(BYTES)}
+    number = BYTES + len(vocabulary.added)
+    characters: dict[str, int] = {}
+    if vocabulary.byte_ids:
+        of_bytes = set(vocabulary.byte_ids)
+        for i, token in enumerate(vocabulary.tokens):
+            if i in vocabulary.specials or i in of_bytes or len(token) > 4:
+                continue
+            text = token.decode(errors="replace")
+            if len(text) == 1 and token not in symbols:
+                symbols[token] = characters[text] = number
+                number += 1
+    return symbols, characters, number
+
+
+def _pairs(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> npt.NDArray[np.int64]:
+    """Symbols that each merge takes, [merges, 2]."""
+    pairs: dict[tuple[int, int], int] = {}
     for rank, (left, right) in enumerate(vocabulary.merges):
         if left not in symbols or right not in symbols:
             missing = left if left not in symbols else right
-            raise ValueError(f"merge {rank} takes {missing!r}, which is no byte and which no merge makes")
-        pair = symbols[left], symbols[right]
-        if max(pair) >= BYTES + rank:
-            raise ValueError(f"merge {rank} takes what merge {max(pair) - BYTES} makes, which comes later")
-        pairs.append(pair)
-    offset, ranks = _displace(pairs, len(symbols))
-    lefts = np.array([first for first, _ in pairs] + [-1], np.int32)
-    seams = np.zeros((BYTES, BYTES), np.uint8)
-    for first, second in vocabulary.merges:
-        seams[first[-1], second[0]] = 1
-    return MergeTable(offset, ranks, lefts, seams.reshape(-1), _ids(vocabulary, symbols))
+            raise ValueError(f"merge {rank} takes {missing!r}, which is no token")
+        same = pairs.setdefault((symbols[left], symbols[right]), rank)
+        if same != rank:
+            raise ValueError(f"merges {same} and {rank} are the same: {left!r} and {right!r}")
+    return np.array(list(pairs), np.int64).reshape(-1, 2)
 
 
-def _symbols(vocabulary: Vocabulary) -> dict[bytes, int]:
-    symbols = {bytes([byte]): byte for byte in range(BYTES)}
-    for rank, (left, right) in enumerate(vocabulary.merges):
-        number = symbols.setdefault(left + right, BYTES + rank)
-        if number != BYTES + rank:
-            raise ValueError(
-                f"merges {number - BYTES} and {rank} both make {left + right!r}; one token, one merge"
-            )
-    return symbols
+def _late(pairs: npt.NDArray[np.int64], made: Integers, symbols: int) -> npt.NDArray[np.uint8]:
+    """Which merges make a symbol that a merge before them takes; empty if none does."""
+    first_use = np.full(symbols, len(pairs), np.int64)
+    ranks = np.arange(len(pairs))
+    np.minimum.at(first_use, pairs.reshape(-1), ranks.repeat(2))
+    late = first_use[made] < ranks
+    return np.append(late, False).astype(np.uint8) if late.any() else np.array([], np.uint8)
 
 
-def _ids(vocabulary: Vocabulary, symbols: dict[bytes, int]) -> Integers:
-    known = {token: i for i, token in enumerate(vocabulary.tokens) if i not in vocabulary.specials}
+def _seams(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> npt.NDArray[np.uint8]:
+    if not vocabulary.byte_ids:
+        seams = np.zeros((BYTES, BYTES), np.uint8)
+        for first, second in vocabulary.merges:
+            seams[first[-1], second[0]] = 1
+        return seams.reshape(-1)
+    joined = {(left.decode()[-1], right.decode()[0]) for left, right in vocabulary.merges}
+    seams = np.zeros(SEAM_SLOTS, np.uint8)
+    for before, after in joined:
+        seams[(symbols[before.encode()] * SEAM_FACTOR + symbols[after.encode()]) % SEAM_SLOTS] = 1
+    return seams
+
+
+def _ids(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> Integers:
+    hidden = {*vocabulary.specials, *vocabulary.byte_ids}
+    known = {vocabulary.tokens[i]: i for _, i in vocabulary.added}
+    hidden |= set(known.values())
+    known |= {token: i for i, token in enumerate(vocabulary.tokens) if i not in hidden}
+    ids = np.full(len(symbols) + len(vocabulary.added), -1, np.int32)
+    if vocabulary.byte_ids:
+        ids[:BYTES] = vocabulary.byte_ids
     for symbol, number in symbols.items():
-        if number >= BYTES and symbol not in known:
-            raise ValueError(f"merge {number - BYTES} makes {symbol!r}, which is no token")
-    return np.array([known.get(symbol, -1) for symbol in symbols], np.int32)
-
-
-def _displace(pairs: Sequence[tuple[int, int]], symbols: int) -> tuple[Integers, Integers]:
-    """Offsets and slots: each row, the fullest first, goes where its entries first meet holes."""
-    rows = defaultdict(list)
-    for rank, (left, right) in enumerate(pairs):
-        rows[left].append((right, rank))
-    offset = np.zeros(symbols + 1, np.int32)
-    empty = len(pairs)
-    slots = np.full(WINDOW + symbols, empty, np.int32)
-    first_hole = 0
-    for left, row in sorted(rows.items(), key=lambda item: -len(item[1])):
-        columns, ranks = np.array(row).T
-        start = max(int(columns.min()), first_hole)
-        places = np.array([], np.int64)
-        while not len(places):
-            if start + WINDOW + symbols > len(slots):
-                slots = np.append(slots, np.full(len(slots), empty, np.int32))
-            places = start - columns.min() + np.flatnonzero(slots[start : start + WINDOW] == empty)
-            for column in columns:
-                places = places[slots[places + column] == empty]
-            start += WINDOW
-        offset[left] = places[0]
-        slots[places[0] + columns] = ranks
-        holes = slots[first_hole : first_hole + WINDOW] == empty
-        first_hole += int(holes.argmax()) if holes.any() else WINDOW
-    return offset, slots[: offset.max() + symbols + 1]
+        if symbol in known:
+            ids[number] = known[symbol]
+        elif number >= BYTES:
+            rank = next(r for r, (left, right) in enumerate(vocabulary.merges) if left + right == symbol)
+            raise ValueError(f"merge {rank} makes {symbol!r}, which is no token")
+    ids[BYTES : BYTES + len(vocabulary.added)] = [i for _, i in vocabulary.added]
+    return ids

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.model.shape import LANES, MASKED
 from models.checkpoint.vocabulary import Vocabulary
-from models.graphs.decoder import Decoder
+from models.graphs.decoder import LANES, MASKED, Decoder
 from models.graphs.sampling import Sampler, sample
 from models.graphs.tokenizer import detokenize, tokenize
 from models.tflite import ops, sequence_ops
@@ -36,9 +35,10 @@ class Generation:
     Attributes:
         window: Prompt tokens kept, the newest.
         tokens: Most tokens generated; window + tokens is a multiple of LANES.
-        start_id: Stands for an empty prompt.
+        start_id: Stands for an empty prompt, or before every one.
         end_ids: Tokens that end the text.
         sampler: Chooses each token.
+        starts: Whether `start_id` stands before every prompt; it is one of the `window` tokens then.
     """
 
     window: int
@@ -46,6 +46,7 @@ class Generation:
     start_id: int
     end_ids: tuple[int, ...]
     sampler: Sampler = GREEDY
+    starts: bool = False
 
 
 def write_serving(model: Model, decoder: Decoder, vocabulary: Vocabulary, generation: Generation) -> None:
@@ -63,10 +64,15 @@ def write_serving(model: Model, decoder: Decoder, vocabulary: Vocabulary, genera
 
 
 def _window(ids: Tensor, generation: Generation) -> tuple[Tensor, Tensor]:
-    """The newest tokens, left-aligned in [window], and their number [1]; an empty prompt is `start_id`."""
+    """The newest tokens, left-aligned in [window], and their number [1]; see `start_id`."""
     g = ids.graph
     every = ops.concat([g.constant([generation.start_id], "int32"), ids], 0)  # [1 + n]
     n = ops.shape(ids)  # [1]
+    if generation.starts:
+        kept = sequence_ops.minimum(n + 1, generation.window)
+        newest = g.constant(np.arange(generation.window, dtype=np.int32)) + (n + 1 - kept)
+        at = sequence_ops.minimum(newest, n) * g.constant((np.arange(generation.window) > 0).astype(np.int32))
+        return ops.gather(every, at), kept
     kept = sequence_ops.minimum(ops.maximum(n, 1), generation.window)
     places = g.constant(np.arange(generation.window, dtype=np.int32))
     return ops.gather(every, sequence_ops.minimum(places + (n + 1 - kept), n)), kept

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from models.checkpoint.vocabulary import Vocabulary
+from models.graphs.added_tokens import replace_added, token_trie
 from models.graphs.bpe_merges import merge
+from models.graphs.characters import put_spaces, split_characters
 from models.graphs.merge_table import BYTES, merge_table
 from models.graphs.pre_tokenizer import number_words
 from models.tflite.graph import Graph, Model, Tensor
@@ -39,12 +41,18 @@ def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
     """
     table = merge_table(vocabulary)
     ids = graph.constant(table.ids)
-    code = cast(byte_split(text), "int32")  # [bytes]
-    word = number_words(code, digits=vocabulary.digits)
+    symbol = cast(byte_split(text), "int32")  # [bytes]
+    if vocabulary.added:
+        symbol = replace_added(symbol, token_trie([text for text, _ in vocabulary.added]))
+    if vocabulary.byte_ids:
+        symbol = split_characters(symbol, table.characters, len(vocabulary.added))
+        symbol = put_spaces(symbol, vocabulary)
+        return gather(ids, merge(symbol, None, table))
+    word = number_words(symbol, digits=vocabulary.digits, added=bool(vocabulary.added))
     if (table.ids[:BYTES] < 0).any():
-        kept = where(not_equal(gather(ids, code), -1))
-        code, word = gather(code, kept), gather(word, kept)
-    return gather(ids, merge(code, word, table))
+        kept = where(not_equal(gather(ids, symbol), -1))
+        symbol, word = gather(symbol, kept), gather(word, kept)
+    return gather(ids, merge(symbol, word, table))
 
 
 def detokenize(

@@ -1,4 +1,4 @@
-"""Byte-level BPE out of `tokenizer.json`, the file format of the `tokenizers` package."""
+"""Byte-pair encoding out of `tokenizer.json`, the file format of the `tokenizers` package."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import SPACE_MARK, Prefix, Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
+from models.sources.tokenizer_settings import chat_template, start_token
 
-ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
+ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>", "<end_of_turn>")
 """Texts of tokens that end a text or a turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFile:
-    """What a model file needs to know of a tokenizer; special tokens by text."""
+    """What a model file needs to know of a tokenizer.
+
+    Attributes:
+        special_tokens: Ids by text, of the tokens that no text is made of.
+        start_id: Stands before every prompt; None for nothing.
+    """
 
     vocabulary: Vocabulary
     special_tokens: Mapping[str, int]
     chat_template: str | None
+    start_id: int | None = None
 
     def end_ids(self, declared: set[int]) -> tuple[int, ...]:
         """Tokens that end a text: those that the model names, and those that are called so."""
@@ -30,7 +37,7 @@ class TokenizerFile:
 
 
 def read_tokenizer(folder: Path, size: int) -> TokenizerFile:
-    """Load `tokenizer.json`, and the chat template from where it stands.
+    """Load `tokenizer.json`, and from beside it the chat template and whether a text has a start token.
 
     Args:
         folder: Of a Hugging Face checkpoint.
@@ -40,37 +47,96 @@ def read_tokenizer(folder: Path, size: int) -> TokenizerFile:
         SourceError: The file is missing or damaged, or the tokenizer is of another kind.
     """
     content = read_json(folder / "tokenizer.json")
-    model, digits = Fields(content.path, content.object("model")), _digits(content)
-    special = {each.text("content"): each.get("id") for each in _objects(content, "added_tokens")}
-    tokens = {i: text for text, i in (dict(model.object("vocab")) | special).items()}
+    model = Fields(content.path, content.object("model"))
+    listed = _objects(content, "added_tokens")
+    added = {each.text("content"): each.get("id") for each in listed}
+    special = {each.text("content"): each.get("id") for each in listed if each.get("special", False)}
+    tokens = {i: text for text, i in (dict(model.object("vocab")) | added).items()}
     outside = [i for i in tokens if not isinstance(i, int) or not 0 <= i < size]
     if outside:
         raise SourceError(f"{content.path}: token {outside[0]} is outside the embedding's {size} rows")
     unnamed = {i: f"<|unused {i}|>" for i in range(size) if i not in tokens}
-    listed = [(tokens | unnamed)[i] for i in range(size)]
+    named = tokens | unnamed
     try:
-        specials = {*special.values(), *unnamed}
-        vocabulary = Vocabulary.from_letters(listed, _merges(model), specials, digits=digits)
+        vocabulary = _vocabulary(
+            content,
+            [named[i] for i in range(size)],
+            {*special.values(), *unnamed},
+            {text: i for text, i in added.items() if text not in special},
+        )
     except ValueError as error:
         raise SourceError(f"{content.path}: {error}") from None
-    return TokenizerFile(vocabulary, special, _chat_template(folder))
+    return TokenizerFile(
+        vocabulary,
+        special,
+        chat_template(folder),
+        start_token(folder, content, {text: i for i, text in tokens.items()}),
+    )
+
+
+def _vocabulary(
+    content: Fields, tokens: Sequence[str], specials: set[int], added: Mapping[str, int]
+) -> Vocabulary:
+    model = Fields(content.path, content.object("model"))
+    kind = model.get("type", "BPE")
+    if kind != "BPE":
+        raise SourceError(f"{content.path}: tokenizer {kind}; BPE is supported")
+    merges = _merges(model)
+    if model.get("byte_fallback", False):
+        prefix, before_space = _prefix(content)
+        return Vocabulary.from_characters(
+            tokens, merges, specials, prefix=prefix, prefix_before_space=before_space, added=added
+        )
+    return Vocabulary.from_letters(tokens, merges, specials, digits=_digits(content), added=added)
+
+
+def _prefix(content: Fields) -> tuple[Prefix, bool]:
+    """Where a space is put before a text, and whether before a space; refuses what is not SentencePiece's."""
+    steps = [*_steps(content, "normalizer"), *_steps(content, "pre_tokenizer")]
+    found: tuple[Prefix, bool] = "none", True
+    escaped = False
+    for step in steps:
+        kind = step.get("type")
+        if kind == "Prepend" and step.text("prepend") == SPACE_MARK:
+            found = "each", True
+        elif kind == "Replace" and step.object("pattern") == {"String": " "}:
+            escaped = step.text("content") == SPACE_MARK
+        elif kind == "Metaspace" and not step.get("split", True):
+            escaped = step.text("replacement") == SPACE_MARK
+            found = _SCHEMES[step.text("prepend_scheme", "always")], False
+        elif not (kind == "Split" and step.object("pattern") == {"String": " "} and escaped):
+            escaped = False
+            break
+    if not escaped:
+        named = "+".join(str(step.get("type")) for step in steps) or "no normalizer"
+        raise SourceError(
+            f"{content.path}: BPE with byte fallback and {named}; SentencePiece's are supported"
+        )
+    return found
+
+
+_SCHEMES: Mapping[str, Prefix] = {"never": "none", "first": "first", "always": "each"}
+
+
+def _steps(content: Fields, name: str) -> list[Fields]:
+    """A normalizer or pre-tokenizer as the list of what it is made of."""
+    step = Fields(content.path, content.object(name))
+    parts = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers"}[name]
+    if not step.values:
+        return []
+    return _objects(step, parts) if step.get("type") == "Sequence" else [step]
 
 
 def _digits(content: Fields) -> bool:
     """Whether digits stand alone; refuses what is not GPT-2's rule."""
     model, normalizer = content.object("model"), content.object("normalizer")
-    if model.get("type") != "BPE" or model.get("byte_fallback"):
-        kind = "BPE with byte fallback" if model.get("byte_fallback") else model.get("type")
-        raise SourceError(f"{content.path}: tokenizer {kind}; byte-level BPE is supported")
     content.refuse(
         {
             f"the normalizer {normalizer.get('type')}": bool(normalizer),
             "ignore_merges": bool(model.get("ignore_merges")),
         }
     )
-    pre = Fields(content.path, content.object("pre_tokenizer"))
-    sequence = pre.get("type", None) == "Sequence"
-    steps = [step.values for step in _objects(pre, "pretokenizers")] if sequence else [pre.values]
+    steps = [step.values for step in _steps(content, "pre_tokenizer")]
     kinds = [step.get("type") for step in steps]
     plain = bool(steps) and steps[-1].get("use_regex", True) and not steps[-1].get("add_prefix_space")
     if plain and kinds == ["ByteLevel"]:
@@ -99,11 +165,3 @@ def _merges(model: Fields) -> list[Sequence[str]]:
     if not all(isinstance(pair, list) and [type(part) for part in pair] == [str, str] for pair in pairs):
         raise ValueError("a merge is no pair of texts")
     return pairs
-
-
-def _chat_template(folder: Path) -> str | None:
-    apart, settings = folder / "chat_template.jinja", folder / "tokenizer_config.json"
-    if apart.exists():
-        return apart.read_text(encoding="utf-8")
-    template = read_json(settings).get("chat_template", None) if settings.exists() else None
-    return template if isinstance(template, str) else None

@@ -85,6 +85,14 @@ def segment_min(x: Tensor, segment: Tensor, segments: Tensor) -> Tensor:
     return x.graph.operator(Op.UNSORTED_SEGMENT_MIN, inputs, [output], options, kind)[0]
 
 
+def segment_sum(x: Tensor, segment: Tensor, segments: Tensor) -> Tensor:
+    """Sum of each segment, [segments]; the runtime raises as in `segment_min`."""
+    options = schema.UnsortedSegmentSumOptionsT()
+    inputs, output = [x, segment, segments], ((-1,), x.dtype)
+    kind = Options.UnsortedSegmentSumOptions
+    return x.graph.operator(Op.UNSORTED_SEGMENT_SUM, inputs, [output], options, kind)[0]
+
+
 def where(condition: Tensor) -> Tensor:
     """Places at which `condition` [n] holds, int64."""
     output, kind = ((-1, 1), "int64"), Options.WhereOptions

@@ -85,6 +85,7 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "heads": 4,
         "kv_heads": 2,
         "head_size": 16,
+        "start_id": None,
         "end_ids": (0, 260),
         "chat_template": "{{ messages }}",
         "special_tokens": {"<|endoftext|>": 0, "<|im_end|>": 260},

@@ -12,7 +12,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation import parity as verification
 from models.evaluation.parity import Agreement, verify
-from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.reference_tokenizer import source_tokenizer
 from models.evaluation.samples import PROMPTS
 from models.progress import Stages
 from tests.tiny import (
@@ -57,8 +57,8 @@ def test_another_tokenizer_does_not_agree(
     toy: TinyModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     unmerged = Vocabulary(TOY_VOCABULARY.tokens, (), TOY_VOCABULARY.specials, digits=True)
-    oracle = make_oracle(unmerged)
-    monkeypatch.setattr(verification, "make_oracle", lambda vocabulary: oracle)
+    oracle = source_tokenizer(None, unmerged)
+    monkeypatch.setattr(verification, "source_tokenizer", lambda source, vocabulary: oracle)
     found = verify(toy.path, source(tmp_path, toy.checkpoint), 100, stages())
     assert 0 < found.texts_equal < 100
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.evaluation.reference_tokenizer import make_oracle
+from models.evaluation.reference_tokenizer import make_oracle, source_tokenizer
 from tests.tiny import TOY_VOCABULARY
 
 
@@ -16,3 +18,11 @@ def test_the_oracle_spells_every_byte_and_takes_special_tokens_as_text(digits: b
         assert b"".join(vocabulary.tokens[i] for i in ids) == text.encode()
         assert vocabulary.specials.isdisjoint(ids)
         assert oracle.decode(ids) == text
+
+
+def test_the_sources_own_file_decides_where_it_has_one(tmp_path: Path) -> None:
+    other = Vocabulary(TOY_VOCABULARY.tokens, (), TOY_VOCABULARY.specials, digits=True)
+    assert source_tokenizer(tmp_path, TOY_VOCABULARY)("the") == [258]
+    make_oracle(other).save(str(tmp_path / "tokenizer.json"))
+    assert source_tokenizer(tmp_path, TOY_VOCABULARY)("the") == [117, 105, 102]
+    assert source_tokenizer(None, TOY_VOCABULARY)("the") == [258]

@@ -19,14 +19,17 @@ SOME = np.zeros(1, np.int32)
 
 
 def vocabulary(*merges: str) -> Vocabulary:
-    """Merges written "left right"; every product is a token."""
+    """Merges written "left right"; every product and every part is a token."""
     pairs = tuple((left.encode(), right.encode()) for left, right in (merge.split() for merge in merges))
-    return Vocabulary(tuple(left + right for left, right in pairs), pairs, frozenset(), digits=False)
+    products = (left + right for left, right in pairs)
+    tokens = dict.fromkeys((*products, *(part for pair in pairs for part in pair)))
+    return Vocabulary(tuple(tokens), pairs, frozenset(), digits=False)
 
 
 def compile_merge(compiled: Compile, vocabulary: Vocabulary) -> Merge:
     table = merge_table(vocabulary)
-    names = [bytes([byte]) for byte in range(256)] + [left + right for left, right in vocabulary.merges]
+    names = [bytes([byte]) for byte in range(256)]
+    names += dict.fromkeys(token for token in vocabulary.tokens if len(token) > 1)
     run = compiled(lambda symbol, word: merge(symbol, word, table), SOME, SOME)
 
     def call(words: Sequence[bytes]) -> list[list[bytes]]:
@@ -80,6 +83,32 @@ def test_words_do_not_mix(compiled: Compile) -> None:
 def test_more_words_than_any_table_holds(compiled: Compile) -> None:
     run = compile_merge(compiled, vocabulary("a b"))
     assert run([b"ab", b"b"] * 3000) == [[b"ab"], [b"b"]] * 3000
+
+
+def test_a_late_merge_waits_for_what_it_makes_possible(compiled: Compile) -> None:
+    run = compile_merge(compiled, vocabulary("abc ab", "a b", "abcab c", "ab c"))
+    assert run([b"abcabc"]) == [[b"abcabc"]]
+
+
+@st.composite
+def vocabularies_of_splits(draw: st.DrawFn) -> Vocabulary:
+    """Tokens in any order, each with every merge that makes it of two others."""
+    texts = draw(st.lists(st.text("ab", min_size=2, max_size=4), min_size=1, max_size=10, unique=True))
+    known = {"a", "b", *texts}
+    splits = [(text[:at], text[at:]) for text in texts for at in range(1, len(text))]
+    return vocabulary(*(f"{left} {right}" for left, right in splits if left in known and right in known))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(toys=vocabularies_of_splits(), words=st.lists(st.text("ab", min_size=1, max_size=30), min_size=1))
+def test_several_merges_to_one_token_in_any_order(
+    compiled: Compile, toys: Vocabulary, words: list[str]
+) -> None:
+    if not toys.merges:
+        return
+    run = compile_merge(compiled, toys)
+    encoded = [word.encode() for word in words[:5]]
+    assert run(encoded) == [merge_one_by_one(word, toys.merges) for word in encoded]
 
 
 @st.composite

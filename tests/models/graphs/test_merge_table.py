@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.graphs.merge_table import MergeTable, merge_table
+from models.graphs.merge_table import SEAM_FACTOR, SEAM_SLOTS, MergeTable, merge_table
 
 ABC = Vocabulary(
     tokens=(b"c", b"b", b"a", b"ab", b"abc", b"aa", b"ba"),
@@ -19,20 +19,65 @@ ABC = Vocabulary(
 
 def look_up(table: MergeTable, left: int, right: int) -> int | None:
     """As the graph does it."""
-    rank = table.rank[table.offset[left] + right]
-    return int(rank) if table.left[rank] == left else None
+    pairs = table.ranks
+    row = (left * pairs.factor + right) % len(pairs.offset) if pairs.factor else left
+    rank = pairs.slot[pairs.offset[row] + right]
+    return int(rank) if pairs.check[rank] == (right if pairs.factor else left) else None
+
+
+def found_ranks(table: MergeTable) -> dict[tuple[int, int], int]:
+    symbols = range(table.nothing + 1)
+    return {
+        (left, right): rank
+        for left, right in itertools.product(symbols, symbols)
+        if (rank := look_up(table, left, right)) is not None
+    }
 
 
 def test_a_symbol_is_a_byte_or_the_product_of_a_merge() -> None:
     table = merge_table(ABC)
     a, b, c, ab = ord("a"), ord("b"), ord("c"), 256
-    ranks = {(a, b): 0, (ab, c): 1, (a, a): 2, (b, a): 3}
-    symbols = [*range(table.nothing), table.nothing]
-    assert {
-        pair: rank
-        for pair in itertools.product(symbols, repeat=2)
-        if (rank := look_up(table, *pair)) is not None
-    } == ranks
+    assert found_ranks(table) == {(a, b): 0, (ab, c): 1, (a, a): 2, (b, a): 3}
+    assert (table.first_made, table.made.tolist(), table.late.tolist()) == (256, [], [])
+
+
+def test_several_merges_make_one_symbol() -> None:
+    merges = ((b"b", b"c"), (b"a", b"bc"), (b"a", b"b"), (b"ab", b"c"))
+    table = merge_table(replace(ABC, tokens=(*ABC.tokens, b"bc"), merges=merges))
+    a, b, c, bc, abc, ab = ord("a"), ord("b"), ord("c"), 256, 257, 258
+    assert found_ranks(table) == {(b, c): 0, (a, bc): 1, (a, b): 2, (ab, c): 3}
+    assert table.made.tolist() == [bc, abc, ab, abc, -1]
+    assert table.late.tolist() == []
+
+
+def test_a_token_that_no_merge_makes_is_never_found_but_may_be_a_part() -> None:
+    table = merge_table(replace(ABC, tokens=(*ABC.tokens, b"bc"), merges=((b"a", b"bc"),)))
+    assert found_ranks(table) == {(ord("a"), 257): 0}
+
+
+def test_a_merge_is_late_that_makes_a_part_of_one_before_it() -> None:
+    merges = ((b"a", b"b"), (b"a", b"bc"), (b"b", b"c"), (b"ab", b"c"))
+    table = merge_table(replace(ABC, tokens=(*ABC.tokens, b"bc"), merges=merges))
+    assert table.late.tolist() == [0, 0, 1, 0, 0]
+
+
+def test_added_tokens_and_characters_are_symbols_before_those_that_merges_make() -> None:
+    tokens = (b"<x>", b"a", "é".encode(), b"a\xc3\xa9", "ü".encode(), *(bytes([byte]) for byte in range(256)))
+    vocabulary = Vocabulary(
+        tokens=tokens,
+        merges=((b"a", "é".encode()),),
+        specials=frozenset(),
+        digits=False,
+        added=((b"<x>", 0),),
+        byte_ids=tuple(range(5, 261)),
+    )
+    table = merge_table(vocabulary)
+    assert table.characters == {"é": 257, "ü": 258}
+    assert found_ranks(table) == {(ord("a"), 257): 0}
+    assert table.ids[256:].tolist() == [0, 2, 4, 3]
+    assert table.ids[:256].tolist() == [1 if byte == ord("a") else 5 + byte for byte in range(256)]
+    seams = np.flatnonzero(table.seams).tolist()
+    assert seams == [(ord("a") * SEAM_FACTOR + 257) % SEAM_SLOTS]
 
 
 def test_seams_are_the_bytes_between_which_merges_join() -> None:
@@ -52,31 +97,11 @@ def test_a_special_token_is_never_a_symbols_token() -> None:
     assert merge_table(vocabulary).ids[ord("a")] == 0
 
 
-def test_every_merge_of_a_real_vocabulary_is_found_and_no_other_pair(smollm2_vocabulary: Vocabulary) -> None:
-    table = merge_table(smollm2_vocabulary)
-    number = {token: n for n, token in enumerate(bytes([byte]) for byte in range(256))}
-    number |= {left + right: 256 + n for n, (left, right) in enumerate(smollm2_vocabulary.merges)}
-    lefts, rights = np.array([(number[a], number[b]) for a, b in smollm2_vocabulary.merges]).T
-    ranks = table.rank[table.offset[lefts] + rights]
-    assert np.array_equal(ranks, np.arange(len(lefts)))
-    assert np.array_equal(table.left[ranks], lefts)
-    real = set(zip(lefts.tolist(), rights.tolist(), strict=True))
-    some = np.random.default_rng(1).integers(0, table.nothing + 1, (200_000, 2))
-    found = table.left[table.rank[table.offset[some[:, 0]] + some[:, 1]]] == some[:, 0]
-    assert {tuple(pair) for pair in some[found].tolist()} <= real
-    assert (table.rank[table.offset[table.nothing] + np.arange(table.nothing + 1)] < len(lefts)).any()
-    assert not (table.left == table.nothing).any()
-
-
 @pytest.mark.parametrize(
     ("merges", "message"),
     [
-        (
-            ((b"a", b"b"), (b"b", b"c"), (b"ab", b"c"), (b"a", b"bc")),
-            r"merges 2 and 3 both make b'abc'; one token, one merge",
-        ),
-        (((b"ab", b"c"), (b"a", b"b")), r"merge 0 takes what merge 1 makes, which comes later"),
-        (((b"a", b"bc"),), r"merge 0 takes b'bc', which is no byte and which no merge makes"),
+        (((b"a", b"b"), (b"a", b"b")), r"merges 0 and 1 are the same: b'a' and b'b'"),
+        (((b"a", b"cb"),), r"merge 0 takes b'cb', which is no token"),
         (((b"c", b"c"),), r"merge 0 makes b'cc', which is no token"),
     ],
 )

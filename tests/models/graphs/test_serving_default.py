@@ -74,6 +74,19 @@ def test_an_empty_prompt_stands_for_the_token_that_ends_a_text(served: Served) -
     assert served.text.complete("") == served.shown("", ids)
 
 
+@pytest.mark.parametrize("count", [0, 1, WINDOW - 1, WINDOW, 2 * WINDOW])
+def test_a_start_token_stands_before_every_prompt(
+    smollm2_vocabulary: Any, text_ops: Path, tmp_path: Path, count: int
+) -> None:
+    checkpoint = replace(tiny_checkpoint("llama", smollm2_vocabulary), start_id=1)
+    served = Served(build_tiny(tmp_path, checkpoint, text_ops), text_ops, "litert")
+    prompt = "".join(f" {n % 7}" for n in range(count))
+    ids = [1, *served.text.tokenize(prompt)[-(WINDOW - 1) :]]
+    (found,) = complete_greedily(served.model.path, served.model.manifest, [ids], TOKENS)
+    assert served.text.complete(prompt) == served.shown(prompt, found)
+    assert served.model.manifest.start_id == 1
+
+
 def test_one_call_leaves_nothing_behind_for_the_next(served: Served) -> None:
     first = served.text.complete(PROMPTS[0])
     served.text.complete(PROMPTS[2])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from tokenizers import Tokenizer
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.tables import list_operators
 from app.model.tokenizer import TextModel, open_text_model
-from models.checkpoint.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import Prefix, Vocabulary
+from models.evaluation.perplexity import TEXTS
 from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts
 from models.graphs.merge_table import merge_table
@@ -151,6 +153,69 @@ def test_an_id_outside_the_vocabulary_is_refused_and_the_next_call_works(
     with pytest.raises(RuntimeError, match="gather index out of bounds"):
         run(ids(0, outside))
     assert run(ids(0, 1)).tolist() == [b"abc"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "before_space"), [("none", True), ("first", False), ("each", True), ("each", False)]
+)
+def test_ids_of_characters_are_the_oracles(
+    tmp_path: Path, text_ops: Path, runtime: Runtime, prefix: Prefix, before_space: bool
+) -> None:
+    vocabulary = replace(sentence_piece(), prefix=prefix, prefix_before_space=before_space)
+    text_model, oracle = opened(vocabulary, tmp_path, text_ops, runtime), make_oracle(vocabulary)
+    texts = [text for text in sample_texts(300) if text] + ["<x> a<x>b", "\n\n\n a", "a   b▁▁c", "<s> <0x0A>"]
+    differing = [text for text in texts if text_model.tokenize(text) != oracle.encode(text).ids]
+    assert differing == []
+    for text in texts:
+        there = "" if prefix == "none" or text.startswith(("<x>", "\n\n")) else " "
+        there = "" if text.startswith((" ", "▁")) and not before_space else there
+        if "<x>" not in text and "\n\n" not in text:
+            spaced = (there + text).replace("▁", " ")
+            assert text_model.detokenize(text_model.tokenize(text)) == spaced.encode()
+    assert text_model.tokenize("") == []
+
+
+def test_added_tokens_of_bytes_are_words_of_their_own(
+    tmp_path: Path, text_ops: Path, runtime: Runtime, smollm2_vocabulary: Vocabulary
+) -> None:
+    added = {b"  ": 49_152, b"   ": 49_153, b"<user>": 49_154}
+    vocabulary = replace(
+        smollm2_vocabulary, tokens=(*smollm2_vocabulary.tokens, *added), added=tuple(added.items())
+    )
+    text_model, oracle = opened(vocabulary, tmp_path, text_ops, runtime), make_oracle(vocabulary)
+    for text in (*sample_texts(200), "a    b<user> it's", "<user>'s", "x  'll", "  <user><user>"):
+        assert text_model.tokenize(text) == oracle.encode(text).ids
+        assert text_model.detokenize(text_model.tokenize(text)) == spelled(vocabulary, text.encode())
+
+
+def opened(vocabulary: Vocabulary, folder: Path, text_ops: Path, runtime: Runtime) -> TextModel:
+    model = Model("tokenizer")
+    write_tokenizer(model, vocabulary)
+    model.save(folder / "tokenizer.tflite")
+    return open_text_model(folder / "tokenizer.tflite", text_ops, runtime)
+
+
+def sentence_piece() -> Vocabulary:
+    """Common pieces of a text, each with every merge that makes it of two others; all bytes; added tokens."""
+    text = read_source("quality").replace(" ", "▁")
+    found = Counter(text[at : at + size] for size in range(1, 8) for at in range(0, len(text) - size, 3))
+    common = [piece for piece, _ in found.most_common(3000) if len(piece) == 1 or "\n" not in piece]
+    pieces = [piece for piece in common if "▁" not in piece[1:] or set(piece) == {"▁"}]
+    pieces += [piece for piece in ("▁▁", "▁▁▁", "é", "你", "\u3000") if piece not in pieces]
+    splits = [(p[:at], p[at:]) for p in pieces for at in range(1, len(p))]
+    known, added = set(pieces), ["<x>", "\n\n", "\n\n\n"]
+    tokens = ["<s>", *(f"<0x{byte:02X}>" for byte in range(256)), *pieces, *added]
+    return Vocabulary.from_characters(
+        tokens,
+        [(left, right) for left, right in splits if left in known and right in known],
+        [0],
+        prefix="none",
+        added={text: tokens.index(text) for text in added},
+    )
+
+
+def read_source(name: str) -> str:
+    return (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_the_file_has_two_signatures(text_model: TextModel) -> None:

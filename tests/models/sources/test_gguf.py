@@ -15,7 +15,9 @@ from models import sources
 from models.checkpoint.architecture import Checkpoint
 from models.errors import SourceError
 from models.sources import default_checkpoint, read_checkpoint
+from models.sources.fields import Fields
 from models.sources.gguf import read_gguf
+from models.sources.gguf_tokenizer import read_tokenizer
 from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, random_weights, tiny_checkpoint, write_gguf
 
 Write = Callable[..., Path]
@@ -129,7 +131,7 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
     full = random_weights(replace(llama.architecture, kv_heads=4), seed=1)
     found = read_gguf(write(replace(llama, weights=full), dict.fromkeys(optional, REMOVED)))
     assert found.licence == "unknown"
-    assert found.architecture.attention == llama.architecture.attention
+    assert found.architecture.rope_base == 10_000
     assert found.architecture.kv_heads == 4
     assert found.vocabulary.digits is False
     assert found.chat_template is None
@@ -143,23 +145,13 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
         ({"llama.attention.sliding_window": 4096}, "uses sliding window attention, which is not supported"),
         (
             {"llama.rope.scaling.type": "yarn"},
-            "the field original_max_position_embeddings is missing",
+            r"uses scaled rotary positions \(yarn\), which",
         ),
-        ({"llama.rope.scaling.type": "new"}, "uses rotary positions of the kind new, which is not supported"),
-        (
-            {"llama.rope.scaling.type": "none", "llama.rope.scaling.factor": 2.0},
-            r"uses scaled rotary positions \(none\)",
-        ),
-        (
-            {"llama.logit_scale_by_layer": 2.0},
-            "the field llama.logit_scale_by_layer, which is 2.0, is not known",
-        ),
+        ({"llama.rope.scaling.type": "new"}, r"uses scaled rotary positions \(new\), which is not supported"),
+        ({"llama.rope.scale_linear": 2.0}, "uses scaled rotary positions"),
         ({"llama.attention.value_length": 8}, "uses values of another width than keys"),
         ({"llama.attention.clamp_kqv": 8.0}, "uses clamped queries, keys and values"),
-        (
-            {"llama.attention.max_alibi_bias": 8.0},
-            "the field llama.attention.max_alibi_bias, which is 8.0, is not known here",
-        ),
+        ({"llama.attention.max_alibi_bias": 8.0}, "uses linear attention biases"),
         ({"llama.attention.head_count": REMOVED}, "the field llama.attention.head_count is missing"),
         ({"llama.attention.head_count": 0}, "llama.attention.head_count is 0, expected a positive integer"),
         ({"llama.attention.head_count": "4"}, "llama.attention.head_count is '4', expected a positive"),
@@ -169,7 +161,7 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
         ),
         (
             {"llama.attention.head_count": 3},
-            "the width 64 does not divide by 3 heads",
+            "llama.embedding_length 64 does not divide by llama.attention.head_count 3",
         ),
         ({"llama.attention.head_count": 8}, r"the weight 0.k has shape \(32, 64\), expected \(16, 64\)"),
         ({"llama.attention.head_count_kv": 0}, "llama.attention.head_count_kv is 0, expected a positive"),
@@ -185,14 +177,34 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
         ),
         ({"llama.rope.freq_base": float("nan")}, "llama.rope.freq_base is nan, expected a number"),
         ({"tokenizer.ggml.model": REMOVED}, "the field tokenizer.ggml.model is missing"),
-        ({"tokenizer.ggml.model": "bert"}, "tokenizer bert/smollm; byte-level BPE"),
-        ({"tokenizer.ggml.model": "t5"}, "tokenizer t5/smollm; byte-level BPE"),
-        ({"tokenizer.ggml.pre": "llama-bpe"}, "tokenizer gpt2/llama-bpe; byte-level BPE"),
+        ({"tokenizer.ggml.model": "bert"}, "tokenizer bert/smollm; SentencePiece's BPE and byte-level BPE"),
+        ({"tokenizer.ggml.model": "t5"}, "tokenizer t5/smollm; SentencePiece's BPE and byte-level BPE"),
+        (
+            {"tokenizer.ggml.pre": "llama-bpe"},
+            "tokenizer gpt2/llama-bpe; SentencePiece's BPE and byte-level BPE",
+        ),
         ({"tokenizer.ggml.tokens": ["a"]}, "tokenizer: 261 types of 1 tokens"),
         ({"tokenizer.ggml.token_type": [1]}, "tokenizer: 1 types of 261 tokens"),
         ({"tokenizer.ggml.eos_token_id": 999}, "token 999 ends a text; there are 261"),
-        ({"tokenizer.ggml.model": "llama"}, "tokenizer llama/smollm; byte-level BPE with smollm, gpt-2"),
-        ({"tokenizer.ggml.pre": "qwen2"}, "tokenizer gpt2/qwen2; byte-level BPE with smollm, gpt-2"),
+        ({"llama.rope.dimension_count": 8}, "uses partly rotated heads, which is not supported"),
+        ({"tokenizer.ggml.model": "llama"}, "the field tokenizer.ggml.scores is missing"),
+        (
+            {"tokenizer.ggml.model": "llama", "tokenizer.ggml.scores": [0.0] * 261},
+            "tokenizer: the byte 0 has no token",
+        ),
+        (
+            {"tokenizer.ggml.model": "llama", "tokenizer.ggml.scores": [0.0]},
+            "tokenizer: 1 scores of 261 tokens",
+        ),
+        ({"tokenizer.ggml.add_bos_token": True}, "the field tokenizer.ggml.bos_token_id is missing"),
+        (
+            {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.bos_token_id": 261},
+            "token 261 starts a text; there are 261",
+        ),
+        (
+            {"tokenizer.ggml.pre": "qwen2"},
+            "tokenizer gpt2/qwen2; SentencePiece's BPE and byte-level BPE with smollm, gpt-2 are",
+        ),
         ({"llama.block_count": REMOVED}, "the field llama.block_count is missing"),
         ({"tokenizer.ggml.merges": REMOVED}, "the field tokenizer.ggml.merges is missing"),
         ({"llama.block_count": 3}, "the tensor blk.2.attn_norm.weight is missing"),
@@ -206,21 +218,43 @@ def test_what_is_not_supported_or_missing_is_named(
         read_gguf(path)
 
 
-def test_frequencies_are_divided_by_the_files_factors(llama: Checkpoint, write: Write) -> None:
-    factors = np.array([1, 1, 1, 1, 2, 4, 8, 8], np.float32)
-    found = read_gguf(write(llama, tensors={"rope_freqs.weight": factors})).architecture.attention
-    for before, after in zip(llama.architecture.attention, found, strict=True):
-        assert before.rotary is not None
-        assert after.rotary is not None
-        assert after.rotary.frequencies == pytest.approx(np.array(before.rotary.frequencies) / factors)
+def test_a_start_token_is_read_where_the_file_says_so(llama: Checkpoint, write: Write) -> None:
+    named = {"tokenizer.ggml.bos_token_id": 7}
+    assert read_gguf(write(llama, named)).start_id is None
+    assert read_gguf(write(llama, named | {"tokenizer.ggml.add_bos_token": True})).start_id == 7
 
 
-def test_linear_scaling_has_an_old_name_too(llama: Checkpoint, write: Write) -> None:
-    (first, _) = read_gguf(write(llama, {"llama.rope.scale_linear": 2.0})).architecture.attention
-    plain = llama.architecture.attention[0].rotary
-    assert first.rotary is not None
-    assert plain is not None
-    assert first.rotary.frequencies == pytest.approx(np.array(plain.frequencies) / 2)
+def test_user_defined_tokens_belong_to_texts(llama: Checkpoint, write: Write) -> None:
+    kinds = [3, *[1] * 259, 4]
+    found = read_gguf(write(llama, {"tokenizer.ggml.token_type": kinds}))
+    assert found.vocabulary.added == ((b"<|im_end|>", 260),)
+    assert found.special_tokens == {"<|endoftext|>": 0}
+
+
+def test_sentence_pieces_scores_become_merges(tmp_path: Path) -> None:
+    pieces = {"▁": -1.0, "a": -2.0, "b": -3.0, "ab": -9.0, "▁a": -5.0, "▁ab": -6.0}
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *pieces]
+    values = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [2, 3, 3, *[6] * 256, *[1] * 6],
+        "tokenizer.ggml.scores": [*[0.0] * 259, *pieces.values()],
+        "tokenizer.ggml.eos_token_id": 2,
+    }
+    found = read_tokenizer(Fields(tmp_path, values))
+    assert found.vocabulary.merges == ((b" ", b"a"), (b" ", b"ab"), (b" a", b"b"), (b"a", b"b"))
+    assert found.vocabulary.specials == {0, 1, 2}
+    assert found.vocabulary.prefix == "each"
+    assert (found.start_id, found.end_ids) == (1, (2,))
+    without = values | {"tokenizer.ggml.add_space_prefix": False, "tokenizer.ggml.add_bos_token": False}
+    found = read_tokenizer(Fields(tmp_path, without))
+    assert (found.vocabulary.prefix, found.start_id) == ("none", None)
+
+
+def test_rotary_factors_are_refused(llama: Checkpoint, write: Write) -> None:
+    path = write(llama, tensors={"rope_freqs.weight": np.ones(8, np.float32)})
+    with pytest.raises(SourceError, match="uses scaled rotary positions"):
+        read_gguf(path)
 
 
 @pytest.mark.parametrize("name", ["token_embd.weight", "blk.1.attn_q.weight", "output_norm.weight"])
@@ -243,7 +277,7 @@ def test_a_gpt2_without_biases_is_read(gpt2: Checkpoint, write: Write) -> None:
 def test_another_architecture_is_named(llama: Checkpoint, tmp_path: Path) -> None:
     fields = gguf_fields(llama) | {"general.architecture": "mamba"}
     path = write_gguf(tmp_path / "toy.gguf", fields, {})
-    with pytest.raises(SourceError, match=r"architecture 'mamba'; supported are .*llama"):
+    with pytest.raises(SourceError, match="architecture 'mamba'; supported are gpt2, llama"):
         read_gguf(path)
 
 

@@ -15,7 +15,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
 from models.sources import read_checkpoint
-from models.sources.tensor_names import GPT2, LAYER
+from models.sources.hugging_face_weights import GPT2, LLAMA
 from models.tflite.graph import Array
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
@@ -37,7 +37,7 @@ def config(checkpoint: Checkpoint) -> dict[str, Any]:
         "num_attention_heads": a.heads, "num_key_value_heads": a.kv_heads, "intermediate_size": a.hidden,
         "max_position_embeddings": a.context_length, "vocab_size": a.vocabulary,
         "rms_norm_eps": a.norm_epsilon,
-        "rope_theta": 10_000.0, "tie_word_embeddings": "head" not in checkpoint.weights,
+        "rope_theta": a.rope_base, "tie_word_embeddings": "head" not in checkpoint.weights,
     }  # fmt: skip
 
 
@@ -54,8 +54,7 @@ def tensors(checkpoint: Checkpoint) -> dict[str, Array]:
             for name in ("qkv", "o", "up", "down"):
                 weights[f"{n}.{name}"] = weights[f"{n}.{name}"].T
     else:
-        names = {ours: str(theirs) for ours, theirs in LAYER.items()}
-        prefix, layer = "model.", "model.layers"
+        names, prefix, layer = LLAMA, "model.", "model.layers"
         top = {"embedding": "embed_tokens", "final_norm": "norm"}
     for name, weight in weights.items():
         kind = "bias" if name.endswith(".bias") else "weight"
@@ -90,6 +89,21 @@ def tokenizer(digits: bool) -> dict[str, Any]:
             "merges": [f"{spell(left)} {spell(right)}" for left, right in v.merges],
         },
     }  # fmt: skip
+
+
+def template(text: str, number: int) -> dict[str, Any]:
+    """A post-processor that puts a token first."""
+    return {
+        "type": "Sequence",
+        "processors": [
+            {"type": "ByteLevel"},
+            {
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": text, "type_id": 0}}, {"Sequence": {"id": "A"}}],
+                "special_tokens": {text: {"id": text, "ids": [number], "tokens": [text]}},
+            },
+        ],
+    }
 
 
 @pytest.fixture(params=["gpt2", "llama", "qwen2"])
@@ -174,27 +188,105 @@ def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: 
     assert read_checkpoint(folder).chat_template == "apart"
 
 
+def test_a_start_token_is_read_from_where_it_is_named(llama: Checkpoint, write: Write) -> None:
+    folder = write(llama)
+    assert read_checkpoint(folder).start_id is None
+    settings = folder / "tokenizer_config.json"
+    settings.write_text('{"add_bos_token": false, "bos_token": "<|im_end|>"}')
+    assert read_checkpoint(folder).start_id is None
+    settings.write_text('{"add_bos_token": true, "bos_token": {"content": "<|im_end|>"}}')
+    assert read_checkpoint(folder).start_id == 260
+    settings.write_text('{"add_bos_token": true, "bos_token": "<s>"}')
+    with pytest.raises(SourceError, match="bos_token is '<s>', which is no token"):
+        read_checkpoint(folder)
+
+
+def test_a_template_puts_the_start_token_first(llama: Checkpoint, write: Write) -> None:
+    post = template("<|endoftext|>", 0)
+    assert read_checkpoint(write(llama, token_changes={"post_processor": post})).start_id == 0
+
+
+def test_added_tokens_that_are_not_special_belong_to_texts(llama: Checkpoint, write: Write) -> None:
+    added = [
+        {"id": 0, "content": "<|endoftext|>", "special": True},
+        {"id": 260, "content": "<|im_end|>", "special": False},
+    ]
+    found = read_checkpoint(write(llama, token_changes={"added_tokens": added}))
+    assert found.vocabulary.added == ((b"<|im_end|>", 260),)
+    assert found.vocabulary.specials == {0}
+    assert found.special_tokens == {"<|endoftext|>": 0}
+
+
+SPACES = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefix", "before_space"),
+    [
+        ({"normalizer": SPACES}, "none", True),
+        (
+            {
+                "normalizer": SPACES,
+                "pre_tokenizer": {
+                    "type": "Split",
+                    "pattern": {"String": " "},
+                    "behavior": "MergedWithPrevious",
+                },
+            },
+            "none",
+            True,
+        ),
+        (
+            {
+                "normalizer": {
+                    "type": "Sequence",
+                    "normalizers": [{"type": "Prepend", "prepend": "▁"}, SPACES],
+                }
+            },
+            "each",
+            True,
+        ),
+        (
+            {
+                "pre_tokenizer": {
+                    "type": "Metaspace",
+                    "replacement": "▁",
+                    "prepend_scheme": "first",
+                    "split": False,
+                }
+            },
+            "first",
+            False,
+        ),
+    ],
+)
+def test_sentence_pieces_rules_are_read(
+    llama: Checkpoint, write: Write, changes: dict[str, Any], prefix: str, before_space: bool
+) -> None:
+    vocab = {f"<0x{byte:02X}>": 1 + byte for byte in range(256)} | {"▁": 257, "a": 258, "▁a": 259}
+    model = {"type": "BPE", "byte_fallback": True, "vocab": vocab, "merges": [["▁", "a"]]}
+    files = {"model": model, "pre_tokenizer": None} | changes
+    found = read_checkpoint(write(llama, token_changes=files)).vocabulary
+    assert (found.prefix, found.prefix_before_space) == (prefix, before_space)
+    assert found.byte_ids == tuple(range(1, 257))
+    assert (found.tokens[257:260], found.merges) == ((b" ", b"a", b" a"), ((b" ", b"a"),))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model_type": "mamba"}, "model_type 'mamba'; supported are .*llama"),
+        ({"model_type": "mamba"}, "model_type 'mamba'; supported are gpt2, llama, qwen2"),
         ({"sliding_window": 128}, "uses sliding window attention"),
-        ({"layer_types": ["full_attention", "conv"]}, "layer 1 is of the kind conv, which is not supported"),
-        ({"attention_sinks": 4}, "the field attention_sinks, which is 4, is not known here"),
-        ({"clip_qkv": 8.0}, "uses clamped queries, keys and values"),
+        ({"use_sliding_window": True}, "uses sliding window attention"),
         ({"num_local_experts": 8}, "uses mixture of experts"),
-        ({"rope_scaling": {"rope_type": "yarn"}}, "the field original_max_position_embeddings is missing"),
-        ({"rope_scaling": {"type": "new"}}, "uses rotary positions of the kind new, which is not supported"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, "the field factor is missing"),
-        (
-            {"rope_scaling": {"rope_type": "linear", "factor": 2.0, "by": 1}},
-            "the field by, which is 1, is not known",
-        ),
+        ({"rope_scaling": {"rope_type": "yarn"}}, r"uses scaled rotary positions \(yarn\)"),
+        ({"rope_scaling": {"type": "new"}}, r"uses scaled rotary positions \(new\)"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, r"uses scaled rotary positions \(llama3\)"),
         ({"rope_scaling": "yarn"}, "rope_scaling is 'yarn', expected an object"),
         ({"num_experts": 4}, "uses mixture of experts"),
         ({"num_attention_heads": None}, "the field num_attention_heads is missing"),
         ({"num_attention_heads": 0}, "num_attention_heads is 0, expected a positive integer"),
-        ({"num_attention_heads": 3}, "the width 64 does not divide by 3 heads"),
+        ({"num_attention_heads": 3}, "hidden_size 64 does not divide by num_attention_heads 3"),
         ({"num_attention_heads": 8}, r"the weight 0.k has shape \(32, 64\), expected \(16, 64\)"),
         ({"num_key_value_heads": "2"}, "num_key_value_heads is '2', expected a positive integer"),
         ({"head_dim": True}, "head_dim is True, expected a positive integer"),
@@ -204,7 +296,8 @@ def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: 
         ({"rms_norm_eps": "small"}, "rms_norm_eps is 'small', expected a number"),
         ({"eos_token_id": 999}, "eos_token_id is 999, expected token ids"),
         ({"eos_token_id": ["</s>"]}, r"eos_token_id is \['</s>'\], expected token ids"),
-        ({"hidden_act": "xielu"}, "uses the activation xielu"),
+        ({"partial_rotary_factor": 0.5}, "uses partly rotated heads"),
+        ({"hidden_act": "relu"}, "uses the activation relu"),
         ({"quantization_config": {}}, "uses quantized weights"),
         ({"hidden_size": None}, "the field hidden_size is missing"),
         ({"tie_word_embeddings": False}, "the tensor lm_head.weight is missing"),
@@ -221,12 +314,12 @@ def test_what_cannot_be_expressed_is_named(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"activation_function": "mish"}, "uses the activation mish"),
+        ({"activation_function": "relu"}, "uses the activation relu"),
         ({"scale_attn_by_inverse_layer_idx": True}, "uses attention scaled by the layer's number"),
         ({"scale_attn_weights": False}, "uses attention without scale"),
         ({"add_cross_attention": True}, "uses cross attention"),
         ({"n_head": 0}, "n_head is 0, expected a positive integer"),
-        ({"n_head": 5}, "the width 64 does not divide by 5 heads"),
+        ({"n_head": 5}, "n_embd 64 does not divide by n_head 5"),
         ({"n_positions": 256}, r"the weight positions has shape \(512, 64\), expected \(256, 64\)"),
     ],
 )
@@ -244,13 +337,20 @@ def test_a_tensor_without_a_use_is_named(llama: Checkpoint, write: Write) -> Non
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model": {"type": "Unigram"}}, "tokenizer Unigram; byte-level BPE is supported"),
-        ({"model": {"type": "BPE", "byte_fallback": True}}, "BPE with byte fallback"),
+        ({"model": {"type": "Unigram"}}, "tokenizer Unigram; BPE is supported"),
+        (
+            {"model": {"type": "BPE", "byte_fallback": True, "vocab": {}, "merges": []}},
+            "BPE with byte fallback and Digits.ByteLevel; SentencePiece's are supported",
+        ),
+        (
+            {"post_processor": template("<|x|>", 999)},
+            "the post-processor starts with 999, which is no token",
+        ),
         ({"normalizer": {"type": "NFC"}}, "uses the normalizer NFC"),
         ({"pre_tokenizer": {"type": "Metaspace"}}, "pre-tokenizer Metaspace"),
         ({"pre_tokenizer": {"type": "ByteLevel", "use_regex": False}}, "pre-tokenizer ByteLevel"),
-        ({"model": {"type": "WordPiece"}}, "tokenizer WordPiece; byte-level BPE is supported"),
-        ({"model": None}, "tokenizer None; byte-level BPE is supported"),
+        ({"model": {"type": "WordPiece"}}, "tokenizer WordPiece; BPE is supported"),
+        ({"model": None}, "the field merges is missing"),
         ({"model": {"type": "BPE", "vocab": {}, "merges": [["a"]]}}, "a merge is no pair of texts"),
         ({"model": {"type": "BPE", "vocab": {}, "merges": 3}}, "merges is 3, expected a list"),
         ({"model": {"type": "BPE", "vocab": {"a": 999}, "merges": []}}, "token 999 is outside the embedding"),
