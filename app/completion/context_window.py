@@ -34,13 +34,24 @@ def window_limit(sequence_length: int, reserved: int, wanted: int) -> int:
     return min(wanted, sequence_length - reserved)
 
 
-def keep_newest(ids: Sequence[int], limit: int, token_bytes: Callable[[int], bytes]) -> Window:
+def keep_newest(
+    ids: Sequence[int], limit: int, token_bytes: Callable[[int], bytes], start_id: int | None = None
+) -> Window:
     """The newest tokens: whole blocks are dropped, counted from the start of the text.
 
     So the kept beginning stays the same while a text grows by a block, and its keys and values are found
     again. A byte-level token may begin inside a character; the cut then moves on to the next token that does
     not. When none does, the plain cut stands: at least one token is always kept.
+
+    A model's start token stands before what is kept and counts; a chat template may have written it already.
+    Where there is room for one token only, it is the newest.
     """
+    if start_id is not None:
+        text = ids[1:] if list(ids[:1]) == [start_id] else ids
+        if limit == 1 and text:
+            return keep_newest(text, limit, token_bytes)
+        kept = keep_newest(text, limit - 1, token_bytes) if text else Window((), limit, 0)
+        return Window(ids=(start_id, *kept.ids), limit=limit, dropped=kept.dropped)
     block = max(1, min(BLOCK, limit // 4))
     start = -(-max(0, len(ids) - limit) // block) * block
     start = min(start, len(ids) - 1)

@@ -161,13 +161,14 @@ class Pipeline:
     async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes]:
         """The tokens that the model sees, and the bytes that it must go on with.
 
-        For a prompt without tokens, the one that ends a text.
+        For a prompt without tokens, the one that starts a text, or else the one that ends it.
         """
         ids, typed = await self._tokenize(job, prompt)
+        start_id = self._manifest.start_id
+        if not ids and start_id is None:
+            ids = self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
-        window = keep_newest(
-            ids or self._manifest.end_ids[:1], limit, lambda number: self._tokenizer.detokenize([number])
-        )
+        window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
         shortened = isinstance(prompt, PlainPrompt) and prompt.shortened
         if window.dropped or shortened:
             if job.refuse_truncation:

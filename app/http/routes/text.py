@@ -32,7 +32,9 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
     check_limits(body, service.limits)
     ids = await service.tokenizer_pool.ids(PlainPrompt(body.text))
     limit = given(body.context_window, service.limits.default_window)
-    window = keep_newest(ids, limit, lambda number: service.tokenizer.detokenize([number]))
+    window = keep_newest(
+        ids, limit, lambda number: service.tokenizer.detokenize([number]), service.manifest.start_id
+    )
     return TokenizeAnswer(ids=ids, count=len(ids), window=window_report(window))
 
 

@@ -25,7 +25,7 @@ class TokenizeRequest(Body):
 class TokenizeAnswer(BaseModel):
     """Token ids, and what `/complete` would keep of them."""
 
-    ids: list[int]
+    ids: list[int] = Field(description="Of the text; a start token that the model has is not one of them")
     count: int
     window: WindowReport
 

@@ -28,6 +28,25 @@ def test_at_least_one_token_is_kept_when_no_character_begins() -> None:
     assert keep_newest([0x80, 0x81, 0x82], 2, byte) == Window(ids=(0x81, 0x82), limit=2, dropped=1)
 
 
+START = 1
+
+
+def test_a_start_token_stands_before_what_is_kept_and_counts() -> None:
+    assert keep_newest([2, 3], 3, byte, START) == Window(ids=(START, 2, 3), limit=3, dropped=0)
+    assert keep_newest([2, 3, 4], 3, byte, START) == Window(ids=(START, 3, 4), limit=3, dropped=1)
+    assert keep_newest([], 3, byte, START) == Window(ids=(START,), limit=3, dropped=0)
+
+
+def test_a_start_token_that_stands_there_is_not_written_twice() -> None:
+    assert keep_newest([START, 2, 3], 3, byte, START) == Window(ids=(START, 2, 3), limit=3, dropped=0)
+    assert keep_newest([START, 2, 3, 4], 3, byte, START) == Window(ids=(START, 3, 4), limit=3, dropped=1)
+    assert keep_newest([START], 1, byte, START) == Window(ids=(START,), limit=1, dropped=0)
+
+
+def test_where_there_is_room_for_one_token_it_is_the_newest() -> None:
+    assert keep_newest([2, 3], 1, byte, START) == Window(ids=(3,), limit=1, dropped=1)
+
+
 def test_prompt_and_completion_fit_the_sequence_length_together() -> None:
     assert window_limit(sequence_length=256, reserved=200, wanted=128) == 56
     assert window_limit(sequence_length=256, reserved=16, wanted=128) == 128
