@@ -40,6 +40,7 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         min_confidence=given(body.min_confidence, 0.0),
         scored=True,
         alternatives=given(body.alternatives, 0),
+        owner=given(body.cache_salt, ""),
     )
 
 
@@ -116,6 +117,7 @@ def _openai_job(
         stop=body.stops,
         echo=echo,
         token_healing=token_healing,
+        owner=given(body.cache_salt, ""),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from hashlib import sha256
 
 from fastapi import Request
 
@@ -28,7 +30,7 @@ async def complete_jobs(request: Request, jobs: Sequence[Job]) -> list[Outcome]:
         ServiceError: See `Service.complete`.
     """
     async with WhileConnected(request.receive):
-        outcomes = await service_of(request).complete(jobs)
+        outcomes = await service_of(request).complete(_owned(request, jobs))
     record_of(request.scope).outcomes = outcomes
     return outcomes
 
@@ -37,7 +39,7 @@ async def run_jobs(request: Request, jobs: Sequence[Job]) -> AsyncGenerator[Even
     """Run jobs for an answer that is sent as it is written; see `Service.run`."""
     outcomes: list[Outcome] = []
     record_of(request.scope).outcomes = outcomes
-    async with aclosing(service_of(request).run(jobs)) as events:
+    async with aclosing(service_of(request).run(_owned(request, jobs))) as events:
         async for event in events:
             if isinstance(event, Outcome):
                 outcomes.append(event)
@@ -47,3 +49,13 @@ async def run_jobs(request: Request, jobs: Sequence[Job]) -> AsyncGenerator[Even
 def event_stream(request: Request, answers: AsyncGenerator[object]) -> EventStream:
     """An answer that is sent event by event."""
     return EventStream(answers, ping_seconds=service_of(request).settings.ping_seconds)
+
+
+def _owned(request: Request, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs as those of the request's API key: what is computed for one key is not found by another.
+
+    Else the count of cached tokens would tell what others have asked.
+    """
+    authorization = request.headers.get("authorization", "")
+    key = sha256(authorization.encode()).hexdigest()[:16] if authorization else ""
+    return [replace(job, owner=f"{key}/{job.owner}" if key or job.owner else "") for job in jobs]

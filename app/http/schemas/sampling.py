@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from app.completion.defaults import sampling_with_defaults
 from app.engine.messages import Sampling
 from app.http.schemas.fields import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
+
+CacheSalt = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class SamplingRequest(Body):
@@ -36,6 +40,11 @@ class SamplingRequest(Body):
     )
     stop: Stop = Field(
         default=None, description="The text ends before the first of these, which is not part of it"
+    )
+
+    cache_salt: CacheSalt | None = Field(
+        default=None,
+        description="Only requests with the same salt find in the caches what was computed for this one",
     )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,3 +110,29 @@ async def test_a_client_that_leaves_a_stream_frees_its_slot(
     assert engine.running == 0
     assert service_of(request).admission.admitted == 0
     assert record_of(request.scope).left
+
+
+@pytest.mark.parametrize(
+    ("headers", "salt", "same"),
+    [
+        ([(b"authorization", b"Bearer one")], "", True),
+        ([(b"authorization", b"Bearer two")], "", False),
+        ([(b"authorization", b"Bearer one")], "mine", False),
+        ([], "", False),
+    ],
+)
+async def test_what_is_computed_for_one_key_belongs_to_it(
+    compose: Callable[..., FastAPI], headers: list[tuple[bytes, bytes]], salt: str, same: bool
+) -> None:
+    engine = FakeEngine()
+    app = compose(engine)
+    service = app.state.service
+    sampling = sampling_with_defaults(service.settings)
+    job = job_with_defaults(service.settings, service.limits, PlainPrompt("x"), sampling)
+    first, second = asked(app), asked(app)
+    first.scope["headers"], second.scope["headers"] = [(b"authorization", b"Bearer one")], headers
+    await complete_jobs(first, [job])
+    await complete_jobs(second, [replace(job, owner=salt)])
+    owners = [generation.owner for generation in engine.generations]
+    assert (owners[0] == owners[1]) is same
+    assert not any("one" in owner or "Bearer" in owner for owner in owners)
