@@ -56,7 +56,7 @@ def proxied(folder: Path, *, clients: int = 32, **settings: str) -> Iterator[tup
 @contextmanager
 def streaming(url: str) -> Iterator[Iterator[str]]:
     """A running stream, its first piece seen."""
-    body = {"prompt": "The quick brown fox", "stream": True}
+    body = {"prompt": "The quick brown fox", "stream": True, "until": "token"}
     with httpx.stream("POST", f"{url}/complete", json=body, timeout=30) as response:
         lines = (line for line in response.iter_lines() if line.startswith("data: {"))
         next(lines)
