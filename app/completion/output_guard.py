@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.guard.guard import Guard
-from app.guard.stream import OutputPolicy
-from app.guard.verdict import Verdict
+from app.guard.stream import GuardStream, OutputPolicy
 
 STRIDE = 512
-"""Characters between two checks of an unfinished text: each check reads all of it."""
+"""Characters of an unfinished text that are checked at once."""
 
 
 class OutputGuard(Protocol):
@@ -35,43 +34,32 @@ class OutputGuard(Protocol):
 
 
 class DeferredGuard:
-    """Holds a text back until its end: one check of the whole costs least, and nothing is streamed."""
+    """Holds a text back until its end: a few long pieces cost least, and nothing is streamed."""
 
     def __init__(self, guard: Guard, before: str, policy: OutputPolicy) -> None:
-        self._guard = guard
-        self._before = before
-        self._policy = policy
-        self._verdict = Verdict()
-        self._text = ""
-        self._seen = 0
+        self._stream = GuardStream(guard, before, policy)
+        self._waiting = ""
+        self._shown = ""
 
     @property
     def tripped(self) -> bool:
         """See OutputGuard."""
-        return self._verdict.flagged
+        return self._stream.tripped
 
     @property
     def stopped(self) -> bool:
         """See OutputGuard."""
-        return self.tripped and self._policy != "mask"
+        return self._stream.stopped
 
     def push(self, piece: str) -> str:
-        """Hold a piece back; under `reject`, check now and then whether the text can already be rejected."""
-        self._text += piece
-        if self._policy != "mask" and len(self._text) - self._seen >= STRIDE:
-            self._seen = len(self._text)
-            verdict = self._guard.check(self._text, before=self._before)
-            if verdict.flagged and verdict.spans[0].end <= self._settled():
-                self._verdict = verdict
+        """Hold a piece back; a text that is rejected whatever follows stops."""
+        self._waiting += piece
+        if len(self._waiting) >= STRIDE:
+            self._shown += self._stream.push(self._waiting)
+            self._waiting = ""
         return ""
 
     def finish(self) -> str:
-        """The text, masked where the policy says so."""
-        if not self.stopped:
-            self._verdict = self._guard.check(self._text, before=self._before)
-        return "" if self.stopped else self._guard.mask(self._text, self._verdict)
-
-    def _settled(self) -> int:
-        """The index before which later text cannot change the verdict."""
-        index, _ = self._guard.pending_from(self._text, before=self._before)
-        return index
+        """The text, masked where the policy says so; nothing of a rejected one."""
+        text = self._shown + self._stream.push(self._waiting) + self._stream.finish()
+        return "" if self.stopped else text

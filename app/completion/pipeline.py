@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from app.completion.concurrency import gather_all
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.detokenizer import Detokenizer
+from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
 from app.completion.job import AlternativeText, Job, Outcome, Piece, Usage
 from app.completion.logprobs import ShownLogprobs
@@ -30,6 +31,7 @@ from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequest
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
 from app.guard.token_bias import LogitBias
+from app.guard.verdict import Verdict
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
@@ -113,6 +115,7 @@ class Pipeline:
         self._retries = retries
         self._metrics = metrics
         self._healer = healer
+        self._guard_thread = GuardThread()
 
     async def run(self, job: Job, pieces: PieceQueue | None = None, *, first_index: int = 0) -> Outcome:
         """Complete a job; each piece is put into the queue, where there is one, as soon as it may be shown.
@@ -128,10 +131,10 @@ class Pipeline:
         if self._engine.state != "ready":
             raise NotReadyError
         guard = self.guard
-        prompt = self._filtered(job, guard)
         outputs: list[ChoiceOutput] = []
         try:
             async with asyncio.timeout(job.timeout) as limit:
+                prompt = await self._filtered(job, guard)
                 window, typed = await self._window(job, prompt)
                 run = _Run(job, first_index, pieces, guard, prompt, window, typed, started)
                 outputs += [self._output(run, first_index + number) for number in range(job.choices)]
@@ -142,9 +145,16 @@ class Pipeline:
             if not outputs:
                 raise DeadlineExceededError from None
             _cut_short(run, outputs)
+        finally:
+            del limit  # it knows its task, which knows the error: avoid a reference cycle through this frame
         return self._outcome(run, outputs)
 
-    def _filtered(self, job: Job, guard: Guard) -> Prompt:
+    async def moderate(self, text: str) -> Verdict:
+        """What the guard says of a text, whatever the policy."""
+        guard = self.guard
+        return await self._guard_thread.run(len(text), lambda: guard.check(text))
+
+    async def _filtered(self, job: Job, guard: Guard) -> Prompt:
         """The prompt as the guard lets it pass; all of it is checked, also what the window will drop."""
 
         def check(text: str) -> str:
@@ -156,7 +166,9 @@ class Pipeline:
                 raise ContentFilterError
             return guard.mask(text, verdict)
 
-        return job.prompt if job.policy == "off" else job.prompt.filtered(check)
+        if job.policy == "off":
+            return job.prompt
+        return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
 
     async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes]:
         """The tokens that the model sees, and the bytes that it must go on with.

@@ -1,6 +1,6 @@
-"""The automaton: all forms at once, in time linear in the text."""
+"""The automaton: all variants at once, in time linear in the text."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -10,7 +10,7 @@ from app.guard.variants import Variant
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Forms that share a skeleton: whether one counts inside a longer word, has gaps; the shortest's size."""
+    """Variants that share a skeleton: whether one counts inside a word, has gaps; the shortest's size."""
 
     variants: tuple[Variant, ...]
     inside: bool
@@ -20,7 +20,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """Finds the skeletons of forms.
+    """Finds the skeletons of variants.
 
     `heads` are their beginnings, `gapped_heads` of those that may have gaps, `inside_heads` of those that
     count inside a longer word.
@@ -33,14 +33,13 @@ class Automaton:
     inside_heads: frozenset[bytes]
     longest: int
 
-    def hits(self, skeleton: bytes) -> Iterator[tuple[Group, int, int]]:
-        """Every group in these runs, overlapping ones too, with the runs `[first, last)` that spell it."""
-        for pattern, first, last in self.search.find_matches_as_indexes(skeleton, overlapping=True):
-            yield self.groups[pattern], first, last
+    def hits(self, skeleton: bytes) -> list[tuple[int, int, int]]:
+        """Every group in these runs, overlapping ones too: its number, and the runs `[first, last)`."""
+        return self.search.find_matches_as_indexes(skeleton, overlapping=True)
 
 
 def automaton(variants: set[Variant]) -> Automaton:
-    """The automaton of these forms."""
+    """The automaton of these variants."""
     shared: dict[bytes, list[Variant]] = {}
     for variant in sorted(variants, key=_order):
         shared.setdefault(variant.skeleton, []).append(variant)
@@ -62,7 +61,7 @@ def _heads(skeletons: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def _order(variant: Variant) -> tuple[int, str, tuple[int, ...], tuple[int, ...], str, str]:
-    """Innocent forms first, then the worst."""
+    """Innocent variants first, then the worst."""
     listed = variant.listed
     return (
         -listed.severity if listed is not None else -9,

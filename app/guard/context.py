@@ -1,22 +1,29 @@
-"""Excuses: what around a word makes another word of it: a name, an animal, a word of another language."""
+"""Context: what around a word makes another word of it: a name, an animal, a word of another language.
+
+No listed word is context for its neighbour: it is blanked in the surroundings, and only its case is left.
+"""
 
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from app.guard.normalize import MASKED
-from app.guard.occurrence import AHEAD, BEHIND, Occurrence
+from app.guard.normalize import MASKED, OTHER
+from app.guard.occurrence import Occurrence
 from app.guard.rules import CAPITALIZED
+from app.guard.surroundings import BLANK, BLANK_CAPITAL, Around
 from app.guard.variants import Variant
 
-NAME_BEFORE = re.compile(rf"(?<![A-Za-z])([A-Z{MASKED}][a-z{MASKED}]*)(?:\.? | and | or | [\"'(])$")
-NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[A-Z{MASKED}]")
+CAPITAL, SMALL = f"A-Z{MASKED}{OTHER}{BLANK_CAPITAL}", f"a-z{MASKED}{OTHER}{BLANK}"
+NAME_BEFORE = re.compile(
+    rf"(?<![A-Za-z{BLANK_CAPITAL}{BLANK}])([{CAPITAL}][{SMALL}]*)(?:\.? | and | or | [\"'(])$"
+)
+NAME_AFTER = re.compile(rf"(?:'s)?(?:[ -]| and | or |[\"')] )[{CAPITAL}]")
 PERSON_AFTER = re.compile(
     r",? (?:said|says|asked|told|replied|wrote|lives|lived|works|worked|who|was|had|has|went|came|will|would"
     r"|likes|loves|called|thinks|thought|knows|knew|did|does|could|can|took|got|gave|made|left|kept)\b"
 )
-LOWER_BEFORE = re.compile(r"(?<![A-Za-z])([a-z]+),? $")
+LOWER_BEFORE = re.compile(rf"(?<![A-Za-z{MASKED}{OTHER}{BLANK_CAPITAL}{BLANK}])([a-z]+),? $")
 NO_NAMES = {
     *("A", "An", "Big", "Eat", "His", "Lick", "Little", "My", "No", "Small", "Such", "Suck"),
     *("That", "The", "This", "To", "What", "You", "Your"),
@@ -31,7 +38,7 @@ NO_PERSON = {
 }
 """Words after which a capital begins no first name."""
 
-WORD = re.compile(r"(?<![a-z\3])[a-z]+(?![a-z\3])")
+
 WORDS_BEFORE, WORDS_AFTER = 3, 2
 """How many words before and after one tell which language it is of."""
 
@@ -51,43 +58,36 @@ class Context:
     foreign: AbstractSet[str]
     contexts: Mapping[str, AbstractSet[str]]
 
-    def hold(self, variant: Variant, occurrence: Occurrence) -> bool:
-        """Whether the form at this place is a name, innocent here, or stands among foreign words."""
+    def excuses(self, variant: Variant, occurrence: Occurrence, around: Around) -> bool:
+        """Whether a listed word is a name here, innocent, or stands among words of another language."""
         listed = variant.listed
         if listed is None or occurrence.cuts:
             return False
-        return bool(
-            (listed.name and _is_name(occurrence, listed.person))
-            or (listed.joiner and _joins(occurrence))
-            or (listed.homograph and self._is_foreign(occurrence))
-            or (listed.word in self.contexts and self._is_at_home(occurrence, self.contexts[listed.word]))
-        )
-
-    def _is_foreign(self, occurrence: Occurrence) -> bool:
-        """Whether one of the words around it is of another language."""
-        before, after = _words_around(occurrence)
-        return not self.foreign.isdisjoint(before[-WORDS_BEFORE:] + after[:WORDS_AFTER])
-
-    def _is_at_home(self, occurrence: Occurrence, context: AbstractSet[str]) -> bool:
-        """Whether a word of its innocent context is near: the ass brayed."""
-        if not occurrence.text.isalpha():
+        if listed.name and is_name(occurrence, around, person=listed.person):
+            return True
+        if listed.joiner and _joins(occurrence, around):
+            return True
+        context = self.contexts.get(listed.word)
+        if not listed.homograph and context is None:
             return False
-        before, after = _words_around(occurrence)
-        return INSULTING.isdisjoint(before[-2:]) and not context.isdisjoint(before + after)
+        before, after = around.words()
+        if listed.homograph and not self.foreign.isdisjoint(before[-WORDS_BEFORE:] + after[:WORDS_AFTER]):
+            return True
+        return context is not None and occurrence.text.isalpha() and _is_innocent(context, before, after)
 
 
-def _words_around(occurrence: Occurrence) -> tuple[list[str], list[str]]:
-    text = occurrence.normalized.text
-    before = WORD.findall(text, max(0, occurrence.start - BEHIND), occurrence.start)
-    return before, WORD.findall(text, occurrence.stop, occurrence.stop + AHEAD)
+def _is_innocent(context: AbstractSet[str], before: list[str], after: list[str]) -> bool:
+    """Whether a word of its innocent context is near, and no insulting one right before: the a██ brayed."""
+    return INSULTING.isdisjoint(before[-2:]) and not (
+        context.isdisjoint(before) and context.isdisjoint(after)
+    )
 
 
-def _is_name(occurrence: Occurrence, person: bool) -> bool:
-    """Whether it is written as a name beside another, or as a person's name in a sentence: ask Dick."""
+def is_name(occurrence: Occurrence, around: Around, *, person: bool) -> bool:
+    """Whether it is written as a name beside another, or as a person's name in a sentence: ask D███."""
     if not CAPITALIZED.fullmatch(occurrence.written):
         return False
-    left = _cased(occurrence, max(0, occurrence.start - BEHIND), occurrence.start)
-    right = _cased(occurrence, occurrence.stop, occurrence.stop + AHEAD)
+    left, right = around
     before, lower = NAME_BEFORE.search(left), LOWER_BEFORE.search(left)
     if NAME_AFTER.match(right) or (before is not None and before[1] not in NO_NAMES):
         return True
@@ -96,19 +96,9 @@ def _is_name(occurrence: Occurrence, person: bool) -> bool:
     return lower is not None or (not left.strip() and PERSON_AFTER.match(right) is not None)
 
 
-def _joins(occurrence: Occurrence) -> bool:
-    """Whether it joins two words or two names: kitchen-cum-diner, Stow cum Quy."""
-    left = _cased(occurrence, max(0, occurrence.start - BEHIND), occurrence.start)
-    right = _cased(occurrence, occurrence.stop, occurrence.stop + AHEAD)
+def _joins(occurrence: Occurrence, around: Around) -> bool:
+    """Whether it joins two words or two names: kitchen-c██-diner, Stow c██ Quy."""
+    left, right = around
     hyphens = left[-1:] == "-" == right[:1] and left[-2:-1].isalpha() and right[1:2].isalpha()
     names = NAME_LEFT.search(left) and NAME_RIGHT.match(right) and occurrence.written.islower()
     return bool(hyphens or names)
-
-
-def _cased(occurrence: Occurrence, start: int, stop: int) -> str:
-    """Folded text with the original's capitals."""
-    normalized = occurrence.normalized
-    return "".join(
-        letter.upper() if normalized.source[normalized.origin[index]].isupper() else letter
-        for index, letter in enumerate(normalized.text[start:stop], start)
-    )

@@ -1,48 +1,50 @@
 """The guard: finds bad words in a text and masks them."""
 
-import re
-from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from app.guard.automaton import Automaton
+from app.guard.candidates import Candidate, Lexicon, Written
 from app.guard.context import Context
-from app.guard.leetspeak import LEET_SEEN
-from app.guard.letter_runs import CENSORS, LEET, PLAIN, LetterRuns, alphabet, read
+from app.guard.neighbours import stands_alone
 from app.guard.normalize import MASK, CharacterTable, Normalized, normalize
-from app.guard.occurrence import AHEAD, Occurrence, is_border
 from app.guard.overlaps import Match, exposed, spans
-from app.guard.pending import has_symbols, pending_start
-from app.guard.rules import accepts
-from app.guard.variants import HIDDEN
-from app.guard.verdict import EVERYTHING, Span, Thresholds, Verdict
-
-WITH_LEET = alphabet(LEET)
-WITH_CENSORS = alphabet(dict.fromkeys(CENSORS, HIDDEN))
-CENSOR_SEEN = re.compile(rf"[{re.escape(CENSORS)}]+(?:[a-z]|(?<=[*]{{2}}))")
+from app.guard.pending import settled_until
+from app.guard.surroundings import NOTHING, Around, Surroundings, blanked
+from app.guard.verdict import Span, Verdict
+from app.guard.word_list import ListedWord
 
 SEAM = 256
 """Characters before a text that are looked at; the longest phrase needs fewer."""
 
 
-class Guard:
-    """Finds the bad words of a text, in time linear in its length; safe to share between threads."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What was passed on of a text, as far as it matters to the rest: last character and surroundings."""
 
-    def __init__(
-        self,
-        table: CharacterTable,
-        words: Automaton,
-        hidden: Automaton,
-        fragments: AbstractSet[str],
-        context: Context,
-        thresholds: Thresholds,
-        version: str,
-    ) -> None:
+    edge: str = ""
+    surroundings: Surroundings = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The first `size` characters of a text, judged whatever follows, and what they leave to the rest."""
+
+    size: int
+    verdict: Verdict
+    left: Left
+
+
+class Guard:
+    """Finds the bad words of a text, in time linear in its length; safe to share between threads.
+
+    One pass finds what is written like a listed or an innocent word. The next looks at the surroundings of
+    the listed ones, in which all of them are blanked. The last leaves out what innocent words cover.
+    """
+
+    def __init__(self, table: CharacterTable, lexicon: Lexicon, context: Context, version: str) -> None:
         self.table = table
-        self.words = words
-        self.hidden = hidden
-        self.fragments = fragments
+        self.lexicon = lexicon
         self.context = context
-        self.thresholds = thresholds
         self.version = version
 
     def check(self, text: str, *, before: str = "") -> Verdict:
@@ -51,92 +53,80 @@ class Guard:
         A word may begin in `before`, the text that precedes; its span then starts at 0.
         """
         before = before[-SEAM:]
-        whole = before + text
-        found = new = self._spans(whole)
-        if not found:
+        normalized = normalize(before + text, self.table)
+        bad, innocent = self.lexicon.candidates(normalized)
+        if not bad:
             return Verdict()
-        while new:  # a masked word may have been the excuse of its neighbour
-            new = self._spans(_masked(whole, found))
-            found = sorted([*found, *new], key=lambda span: span.start)
-        offset = len(before)
-        return Verdict(
-            tuple(
-                Span(max(0, span.start - offset), span.end - offset, span.category, span.severity)
-                for span in found
-                if span.end > offset
-            )
-        )
+        surroundings = blanked(normalized, bad, NOTHING)
+        return Verdict(moved(self._judge(normalized, bad, innocent, surroundings), -len(before)))
 
     def mask(self, text: str, verdict: Verdict) -> str:
         """The text with `MASK` for each character of a span; `check` finds nothing in it."""
-        return _masked(text, verdict.spans)
+        pieces, end = [], 0
+        for span in verdict.spans:
+            pieces += [text[end : span.start], MASK * (span.end - span.start)]
+            end = span.end
+        return "".join([*pieces, text[end:]])
 
-    def pending_from(self, text: str, *, before: str = "") -> tuple[int, bool]:
-        """The index from which on the end of `text` may still become part of a bad or innocent word.
+    def settle(self, text: str, left: Left, *, last: bool) -> Settled:
+        """As much of a text as can be judged before more of it is known; all of it where it is the `last`.
 
-        Whatever follows, what `check` says of the text before this index stays as it is. It is
-        `len(text)` where nothing is open. Also whether there is anything that `check` may find now.
+        `left` is what `settle` left of the text that went before.
         """
-        before = before[-SEAM:]
-        normalized = normalize(before + text, self.table)
-        size = len(normalized.text)
-        all_runs = list(self._letter_runs(normalized))
-        start = self._pending_start(normalized, all_runs[0][0])
-        matches = sorted(self._matches(normalized, all_runs, EVERYTHING), key=lambda match: -match.stop)
-        for match in matches:
-            if start - match.stop < AHEAD:
-                start = min(start, match.start)
-        index = len(text) if start == size else max(0, normalized.origin[start] - len(before))
-        return index, any(match.listed for match in matches)
+        normalized = normalize(text, self.table, edge=left.edge)
+        bad, innocent = self.lexicon.candidates(normalized)
+        stop = len(normalized.text)
+        if not last:
+            stop = settled_until(self.lexicon.unfinished_from(normalized), bad, innocent)
+            while normalized.begin < stop < len(normalized.text) and normalized.splits(stop):
+                stop = settled_until(stop - 1, bad, innocent)
+        if stop <= normalized.begin:
+            return Settled(len(text) if last else 0, Verdict(), left)
+        surroundings = blanked(normalized, bad, left.surroundings)
+        found = self._judge(normalized, bad, innocent, surroundings) if bad else ()
+        end = normalized.origin[stop] if stop < len(normalized.text) else len(normalized.source)
+        size = end - len(left.edge)
+        settled = tuple(span for span in moved(found, -len(left.edge)) if span.end <= size)
+        edge = normalized.source[normalized.origin[stop - 1]]
+        return Settled(size, Verdict(settled), Left(edge, surroundings.left_of(stop)))
 
-    def _pending_start(self, normalized: Normalized, plain: LetterRuns) -> int:
-        start = pending_start(normalized, plain, self.words)
-        if not has_symbols(normalized, plain, self.words.longest):
-            return start
-        text = normalized.text.encode("ascii")
-        with_leet = pending_start(normalized, read(text, WITH_LEET), self.words)
-        return min(start, with_leet, pending_start(normalized, read(text, WITH_CENSORS), self.hidden))
+    def _judge(
+        self,
+        normalized: Normalized,
+        bad: Iterable[Candidate],
+        innocent: Iterable[Candidate],
+        surroundings: Surroundings,
+    ) -> Iterable[Span]:
+        """The spans of the candidates that are bad in their surroundings, as indices of the source.
 
-    def _spans(self, text: str) -> list[Span]:
-        normalized = normalize(text, self.table)
-        matches = list(self._matches(normalized, self._letter_runs(normalized), self.thresholds))
-        return spans(exposed(matches), normalized) if matches else []
+        What is written alike in like surroundings is judged once.
+        """
+        matches = []
+        known: dict[tuple[int, Around], ListedWord | None] = {}
+        for start, stop, written in bad:
+            key = id(written), surroundings.around(start, stop)
+            if key not in known:
+                known[key] = self._worst(written, key[1])
+            worst = known[key]
+            if worst is not None:
+                matches.append(Match(start, stop, worst))
+        covers = [word for word in innocent if not surroundings.around(word.start, word.stop).touches_blank()]
+        return spans(exposed(matches, covers), normalized)
 
-    def _letter_runs(self, normalized: Normalized) -> Iterator[tuple[LetterRuns, Automaton]]:
-        text = normalized.text.encode("ascii")
-        yield read(text, PLAIN), self.words
-        if LEET_SEEN.search(normalized.text):
-            yield read(text, WITH_LEET), self.words
-        if CENSOR_SEEN.search(normalized.text):
-            yield read(text, WITH_CENSORS), self.hidden
-
-    def _matches(
-        self, normalized: Normalized, all_runs: Iterable[tuple[LetterRuns, Automaton]], limits: Thresholds
-    ) -> Iterator[Match]:
-        for letter_runs, automaton in all_runs:
-            for group, first, last in automaton.hits(letter_runs.skeleton):
-                start, stop = letter_runs.start[first], letter_runs.stop[last - 1]
-                if stop - start < group.size:
-                    continue
-                if not (group.inside or (is_border(normalized, start) and is_border(normalized, stop))):
-                    continue
-                occurrence = Occurrence(normalized, letter_runs, first, last)
-                worst = 0
-                for variant in group.variants:
-                    listed = variant.listed
-                    if listed is not None and listed.severity < max(
-                        limits.lowest(listed.category), worst + 1
-                    ):
-                        continue
-                    if accepts(variant, occurrence, self.fragments):
-                        excused = self.context.hold(variant, occurrence)
-                        worst = listed.severity if listed is not None and not excused else worst
-                        yield Match(occurrence.start, occurrence.stop, listed, excused)
+    def _worst(self, written: Written, around: Around) -> ListedWord | None:
+        """The most severe of the listed words that are written there, and are meant."""
+        for variant, word in written.listed:
+            if stands_alone(variant, written.occurrence, around) and not self.context.excuses(
+                variant, written.occurrence, around
+            ):
+                return word
+        return None
 
 
-def _masked(text: str, found: Iterable[Span]) -> str:
-    pieces, end = [], 0
-    for span in found:
-        pieces += [text[end : span.start], MASK * (span.end - span.start)]
-        end = span.end
-    return "".join([*pieces, text[end:]])
+def moved(found: Iterable[Span], by: int) -> tuple[Span, ...]:
+    """Spans moved along; what comes to lie before 0 is left out."""
+    return tuple(
+        Span(max(0, span.start + by), span.end + by, span.category, span.severity)
+        for span in found
+        if span.end + by > 0
+    )

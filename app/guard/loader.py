@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.guard.automaton import automaton
+from app.guard.candidates import Lexicon
 from app.guard.context import Context
 from app.guard.guard import Guard
 from app.guard.inflection import inflect, joined
@@ -61,6 +62,8 @@ def make_guard(
     hidden: set[Variant] = set()
     heads, tails = read_words(HEADS), read_words(TAILS)
     for listed in listed_words:
+        if listed.severity < thresholds.lowest(listed.category):
+            continue
         base = _letters(listed.word, table)
         for word in inflect(base, listed.traits, tails) if base not in excused else ():
             words.update(plain_variants(word, listed))
@@ -70,11 +73,8 @@ def make_guard(
             words.update(plain_variants(word, ListedWord(base, listed.category, listed.severity)))
     return Guard(
         table,
-        automaton(words),
-        automaton(hidden),
-        frozenset(read_words(FRAGMENTS)),
+        Lexicon(automaton(words), automaton(hidden), frozenset(read_words(FRAGMENTS))),
         Context(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS)),
-        thresholds,
         version,
     )
 

@@ -1,4 +1,4 @@
-"""Folding: a text becomes plain ASCII, and every character knows where it came from.
+"""Normalizing: a text becomes plain ASCII, and every character knows where it came from.
 
 One table look-up a character does what NFKD, case folding, the removal of marks and of invisible
 characters, and the Unicode confusables do, because none of them needs a neighbour here.
@@ -7,13 +7,14 @@ characters, and the Unicode confusables do, because none of them needs a neighbo
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 MASK = "█"
 """Stands for each character of a masked word; read as a letter, so the rest of the word stays a rest."""
 
-IGNORED, SEVERAL, FOREIGN, MASKED = "\0", "\1", "\2", "\3"
+IGNORED, SEVERAL, FOREIGN, MASKED, OTHER = "\0", "\1", "\2", "\3", "\4"
 """Marks: no character at all, more than one, a letter of a script without words of this kind such as
-Chinese, and some letter that is not a to z."""
+Chinese, a character that was masked, and a letter that is not a to z."""
 
 REMEMBERED = 20_000
 """Code points whose fold is kept; more would only serve who sends them all."""
@@ -21,13 +22,39 @@ REMEMBERED = 20_000
 FILLERS = "\u115f\u1160\u3164\uffa0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Normalized:
-    """ASCII text of the same length or nearly: `origin[i]` is the index in `source` of `text[i]`."""
+    """ASCII text of the same length or nearly: `origin[i]` is the index in `source` of `text[i]`.
+
+    Before `begin` is only the last character of a text that went before: it tells whether a word begins.
+    """
 
     source: str
     text: str
     origin: Sequence[int]
+    begin: int = 0
+
+    @cached_property
+    def cased(self) -> str:
+        """The text with the capitals of its source."""
+        source = self.source
+        if source.isascii() and len(source) == len(self.text):
+            return source
+        return "".join(
+            [
+                letter.upper() if source[index].isupper() else letter
+                for letter, index in zip(self.text, self.origin, strict=True)
+            ]
+        )
+
+    def around(self, start: int, stop: int) -> str:
+        """The original characters of `text[start:stop]`, and those right before and after."""
+        origin, last = self.origin, len(self.text) - 1
+        return self.source[origin[start - 1 if start else 0] : origin[min(stop, last)] + 1]
+
+    def splits(self, index: int) -> bool:
+        """Whether `text[index - 1]` and `text[index]` come from one character of the source."""
+        return self.origin[index - 1] == self.origin[index]
 
     def written(self, start: int, stop: int) -> str:
         """The original characters of `text[start:stop]`."""
@@ -49,7 +76,7 @@ class CharacterTable(dict[int, str]):
         return mark
 
     def expand(self, character: str) -> str:
-        """All the ASCII characters that one character stands for, or one of the four marks."""
+        """All the ASCII characters that one character stands for, or one of the marks."""
         if character == MASK:
             return MASKED
         if character in self.lookalikes:
@@ -76,21 +103,22 @@ class CharacterTable(dict[int, str]):
         if category == "Nd":
             return str(unicodedata.decimal(character))
         if category in {"Lu", "Ll", "Lt"}:
-            return MASKED
+            return OTHER
         return FOREIGN if category[0] in "LMNC" else "."
 
 
-def normalize(text: str, table: CharacterTable) -> Normalized:
-    """Fold a text; in linear time."""
-    flat = text.translate(table)
+def normalize(text: str, table: CharacterTable, *, edge: str = "") -> Normalized:
+    """Normalize a text behind the character that went before it, `edge`; in linear time."""
+    source = edge + text
+    flat = source.translate(table)
     if IGNORED not in flat and SEVERAL not in flat:
-        return Normalized(text, flat, range(len(text)))
+        return Normalized(source, flat, range(len(source)), len(edge))
     pieces: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(flat):
         if character == IGNORED:
             continue
-        piece = table.expand(text[index]) if character == SEVERAL else character
+        piece = table.expand(source[index]) if character == SEVERAL else character
         pieces.append(piece)
         origin.extend([index] * len(piece))
-    return Normalized(text, "".join(pieces), origin)
+    return Normalized(source, "".join(pieces), origin, len(table.expand(edge)) if edge else 0)

@@ -1,22 +1,20 @@
 """Occurrences: where in a text a variant of a listed word may stand."""
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from app.guard.letter_runs import LetterRuns
-from app.guard.normalize import MASKED, Normalized
+from app.guard.normalize import MASKED, OTHER, Normalized
 
 BEHIND, AHEAD = 48, 32
-"""Folded characters that a rule looks at before and after a word; no rule looks further."""
+"""Normalized characters that a rule looks at before and after a word; no rule looks further."""
 
-
-def is_letter(character: str) -> bool:
-    """Whether a folded character is a letter; a masked one is."""
-    return character.isalpha() or character == MASKED
+UNREADABLE = MASKED + OTHER
+"""Letters that are not a to z."""
 
 
 def is_border(normalized: Normalized, index: int) -> bool:
-    """Whether a word ends or begins between two characters of a folded text, before `index`."""
+    """Whether a word ends or begins between two characters of a normalized text, before `index`."""
     text = normalized.text
     if index in (0, len(text)):
         return True
@@ -24,31 +22,30 @@ def is_border(normalized: Normalized, index: int) -> bool:
     if left.isalpha() and right.isalpha():
         source, origin = normalized.source, normalized.origin
         return source[origin[index - 1]].islower() and source[origin[index]].isupper()
-    return MASKED not in (left, right)
+    return not (left in UNREADABLE or right in UNREADABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """Runs `[first, last)` of the letter runs of a normalized text."""
+class Occurrence(NamedTuple):
+    """Runs `[first, last)` of the letter runs of a normalized text; a tuple, for there are many.
+
+    They cover `[start, stop)` of the text. `counts` has the length of each run, `cuts` the runs, counted
+    from the first, that a gap stands before. `opens` and `closes` tell whether a word begins and ends here.
+    """
 
     normalized: Normalized
     letter_runs: LetterRuns
     first: int
     last: int
-
-    @property
-    def start(self) -> int:
-        """Index of its first character in the folded text."""
-        return int(self.letter_runs.start[self.first])
-
-    @property
-    def stop(self) -> int:
-        """Index after its last character in the folded text."""
-        return int(self.letter_runs.stop[self.last - 1])
+    start: int
+    stop: int
+    counts: tuple[int, ...]
+    cuts: tuple[int, ...]
+    opens: bool
+    closes: bool
 
     @property
     def text(self) -> str:
-        """The folded text that it covers."""
+        """The normalized text that it covers."""
         return self.normalized.text[self.start : self.stop]
 
     @property
@@ -57,52 +54,42 @@ class Occurrence:
         return self.normalized.written(self.start, self.stop)
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """The length of each run."""
-        runs = range(self.first, self.last)
-        return tuple(self.letter_runs.stop[run] - self.letter_runs.start[run] for run in runs)
-
-    @property
-    def run_texts(self) -> list[str]:
-        """The folded text of each run."""
-        text, start, stop = self.normalized.text, self.letter_runs.start, self.letter_runs.stop
-        return [text[start[run] : stop[run]] for run in range(self.first, self.last)]
-
-    @property
-    def cuts(self) -> tuple[int, ...]:
-        """The runs, counted from the first, that a gap stands before."""
-        start, stop = self.letter_runs.start, self.letter_runs.stop
-        runs = range(self.first + 1, self.last)
-        return tuple(run - self.first for run in runs if start[run] != stop[run - 1])
-
-    @property
-    def pieces(self) -> list["Occurrence"]:
-        """The parts between the gaps."""
-        edges = (0, *self.cuts, self.last - self.first)
-        return [
-            Occurrence(self.normalized, self.letter_runs, self.first + first, self.first + last)
-            for first, last in pairwise(edges)
-        ]
+    def pieces(self) -> list[tuple[int, int]]:
+        """Start and stop of the parts between the gaps."""
+        first, start, stop = self.first, self.letter_runs.start, self.letter_runs.stop
+        edges = (0, *self.cuts, self.last - first)
+        return [(start[first + begin], stop[first + end - 1]) for begin, end in pairwise(edges)]
 
     @property
     def gaps(self) -> list[str]:
-        """The folded text in each gap."""
-        return [self.normalized.text[left.stop : right.start] for left, right in pairwise(self.pieces)]
+        """The normalized text in each gap."""
+        text, first, start, stop = (
+            self.normalized.text,
+            self.first,
+            self.letter_runs.start,
+            self.letter_runs.stop,
+        )
+        return [text[stop[first + cut - 1] : start[first + cut]] for cut in self.cuts]
 
     @property
-    def opens(self) -> bool:
-        """Whether a word begins here."""
-        return is_border(self.normalized, self.start)
+    def body(self) -> str:
+        """The normalized text without the gaps."""
+        text = self.normalized.text
+        return "".join([text[start:stop] for start, stop in self.pieces]) if self.cuts else self.text
 
-    @property
-    def closes(self) -> bool:
-        """Whether a word ends here."""
-        return is_border(self.normalized, self.stop)
+    def run(self, index: int) -> str:
+        """The normalized text of one run, counted from the first."""
+        run = self.first + index
+        return self.normalized.text[self.letter_runs.start[run] : self.letter_runs.stop[run]]
 
-    def before(self, size: int) -> str:
-        """At most `size` folded characters before it."""
-        return self.normalized.text[max(0, self.start - size) : self.start]
 
-    def after(self, size: int) -> str:
-        """At most `size` folded characters after it."""
-        return self.normalized.text[self.stop : self.stop + size]
+def occurrence(normalized: Normalized, letter_runs: LetterRuns, first: int, last: int) -> Occurrence:
+    """The occurrence at runs `[first, last)`."""
+    starts, stops = letter_runs.start[first:last], letter_runs.stop[first:last]
+    start, stop = starts[0], stops[-1]
+    counts = tuple([stop - start for start, stop in zip(starts, stops, strict=True)])
+    cuts: tuple[int, ...] = ()
+    if sum(counts) != stop - start:
+        cuts = tuple([run for run in range(1, last - first) if starts[run] != stops[run - 1]])
+    opens, closes = is_border(normalized, start), is_border(normalized, stop)
+    return Occurrence(normalized, letter_runs, first, last, start, stop, counts, cuts, opens, closes)

@@ -1,78 +1,76 @@
-"""Matches: accepted forms in a folded text, and which of them count."""
+"""Overlaps: which of the words found in a text count, and the spans that they make."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
 
 from app.guard.normalize import Normalized
 from app.guard.verdict import Span
 from app.guard.word_list import ListedWord
 
 
+class Interval(Protocol):
+    """Anything that covers `[start, stop)` of a normalized text."""
+
+    @property
+    def start(self) -> int:
+        """Index of its first character."""
+        ...
+
+    @property
+    def stop(self) -> int:
+        """Index after its last character."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A form at `[start, stop)` of a folded text; innocent where `entry` is None.
-
-    `excused` where it is bad only elsewhere: a name, a word of another language.
-    """
+    """A bad word at `[start, stop)` of a normalized text."""
 
     start: int
     stop: int
-    listed: ListedWord | None
-    excused: bool
-
-    def covers(self, other: "Match") -> bool:
-        """Whether the other lies within this one."""
-        return self.start <= other.start and other.stop <= self.stop
+    listed: ListedWord
 
 
-def exposed(matches: Iterable[Match]) -> list[Match]:
-    """The bad matches that no innocent one covers.
+class Reach:
+    """Tells how far the intervals that begin at or before an index reach."""
 
-    An innocent match that a bad one reaches into from outside covers nothing: what is masked of it
+    def __init__(self, intervals: Iterable[Interval]) -> None:
+        ordered = sorted((interval.start, interval.stop) for interval in intervals)
+        self._starts = [start for start, _ in ordered]
+        self._stops = list(accumulate((stop for _, stop in ordered), max))
+
+    def of(self, index: int) -> int:
+        """The furthest stop of the intervals that begin at or before an index; -1 where there is none."""
+        found = bisect_right(self._starts, index)
+        return self._stops[found - 1] if found else -1
+
+
+def exposed(bad: Sequence[Match], innocent: Sequence[Interval]) -> list[Match]:
+    """The bad words that lie within no innocent one.
+
+    An innocent word that a bad one reaches into from outside covers nothing: what is masked of it
     would leave the rest without its excuse.
     """
-    return [bad for cluster in _clusters(matches) for bad in _exposed(cluster)]
-
-
-def _exposed(cluster: list[Match]) -> list[Match]:
-    bad = [match for match in cluster if match.listed is not None and not match.excused]
-    innocent = [match for match in cluster if match.listed is None]
-    while True:
-        open_bad = [match for match in bad if not any(cover.covers(match) for cover in innocent)]
-        kept = [
-            cover
-            for cover in innocent
-            if not any(
-                match.start < cover.stop and cover.start < match.stop and not cover.covers(match)
-                for match in open_bad
-            )
-        ]
-        if len(kept) == len(innocent):
-            return open_bad
-        innocent = kept
-
-
-def _clusters(matches: Iterable[Match]) -> Iterator[list[Match]]:
-    """The matches in order, those that overlap together."""
-    cluster: list[Match] = []
-    end = 0
-    for match in sorted(matches, key=lambda match: (match.start, match.stop)):
-        if cluster and match.start >= end:
-            yield cluster
-            cluster = []
-            end = 0
-        cluster.append(match)
-        end = max(end, match.stop)
-    if cluster:
-        yield cluster
+    bad_reach = Reach(bad)
+    covers = Reach(
+        word
+        for word in innocent
+        if bad_reach.of(word.start - 1) <= word.start and bad_reach.of(word.stop - 1) <= word.stop
+    )
+    return [match for match in bad if covers.of(match.start) < match.stop]
 
 
 def spans(bad: Iterable[Match], normalized: Normalized) -> list[Span]:
-    """One span for each group of overlapping matches, named after the most severe."""
-    found = []
-    for cluster in _clusters(bad):
-        start = normalized.origin[cluster[0].start]
-        end = normalized.origin[max(match.stop for match in cluster) - 1] + 1
-        worst = max((match.listed for match in cluster if match.listed), key=lambda listed: listed.severity)
-        found.append(Span(start, end, worst.category, worst.severity))
+    """One span of the source for each group of overlapping bad words, named after the most severe."""
+    found: list[Span] = []
+    stop = 0
+    for match in sorted(bad, key=lambda match: (match.start, match.stop)):
+        overlapped = found.pop() if found and match.start < stop else None
+        start = overlapped.start if overlapped else normalized.origin[match.start]
+        stop = max(stop, match.stop)
+        worst = overlapped if overlapped and overlapped.severity >= match.listed.severity else match.listed
+        found.append(Span(start, normalized.origin[stop - 1] + 1, worst.category, worst.severity))
     return found

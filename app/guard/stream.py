@@ -2,14 +2,11 @@
 
 from typing import Literal
 
-from app.guard.guard import SEAM, Guard
-from app.guard.verdict import Span, Verdict
+from app.guard.guard import SEAM, Guard, Left, moved
+from app.guard.verdict import Verdict
 
 LONG = 256
-"""Characters held back; a match that is longer is spun out."""
-
-NEAR = 96
-"""Characters of a decided text that matter to what follows: what rules look at, and a phrase more."""
+"""Characters held back; a word that is longer is spun out."""
 
 OutputPolicy = Literal["reject", "mask", "stop"]
 
@@ -19,22 +16,18 @@ class GuardStream:
 
     Under `mask` a bad word comes out masked; under `reject` and `stop` nothing from its first
     character on ever comes out. `verdict` has the bad words so far, as indices into the whole stream.
+    `before` is the text that precedes the stream.
     """
 
-    def __init__(
-        self,
-        guard: Guard,
-        before: str = "",
-        policy: OutputPolicy = "mask",
-    ) -> None:
+    def __init__(self, guard: Guard, before: str = "", policy: OutputPolicy = "mask") -> None:
         self.guard = guard
         self.policy = policy
         self.verdict = Verdict()
-        self._before = before[-SEAM:]
-        self._pieces: list[str] = []
-        self._held = 0
+        self._pieces = [before[-SEAM:]]
+        self._held = len(self._pieces[0])
+        self._position = -self._held
         self._enough = 0
-        self._passed = 0
+        self._left = Left()
 
     @property
     def tripped(self) -> bool:
@@ -57,36 +50,22 @@ class GuardStream:
         self._held += len(piece)
         if self._held < self._enough:
             return ""
-        held = "".join(self._pieces)
-        end, suspect = self.guard.pending_from(held, before=self._before)
-        safe = self._pass(held, end, suspect)
+        safe = self._pass(last=False)
         self._enough = self._held + max(0, self._held - LONG) // 8
         return safe
 
     def finish(self) -> str:
         """The rest."""
-        return "" if self.stopped else self._pass("".join(self._pieces), self._held, suspect=True)
+        return "" if self.stopped else self._pass(last=True)
 
-    def _pass(self, held: str, end: int, suspect: bool) -> str:
-        """The text before `end`, which is decided, as it may be sent; only a suspect one needs a check."""
-        self._pieces, self._held = [held[end:]], len(held) - end
-        if not end:
-            return ""
-        verdict = self.guard.check(held, before=self._before) if suspect else Verdict()
-        settled = Verdict(tuple(span for span in verdict.spans if span.end <= end))
-        moved = (
-            Span(span.start + self._passed, span.end + self._passed, span.category, span.severity)
-            for span in settled.spans
-        )
-        self.verdict = Verdict((*self.verdict.spans, *moved))
-        self._before = _context(self._before + held[:end])
-        self._passed += end
-        return held[: settled.spans[0].start] if self.stopped else self.guard.mask(held, settled)[:end]
-
-
-def _context(passed: str) -> str:
-    """What the rules may need of a text that is decided: the last words of it, all of it if it is odd."""
-    if not (passed[-2 * NEAR :].isascii() and passed[-2 * NEAR :].isprintable()):
-        return passed[-SEAM:]
-    space = passed.find(" ", max(0, len(passed) - 2 * NEAR), max(0, len(passed) - NEAR))
-    return passed[space + 1 :] if space >= 0 else passed[-SEAM:]
+    def _pass(self, *, last: bool) -> str:
+        """What is settled of the text that is held, as it may be sent."""
+        held = "".join(self._pieces)
+        settled = self.guard.settle(held, self._left, last=last)
+        begin, self._position = self._position, self._position + settled.size
+        self._pieces, self._held, self._left = [held[settled.size :]], len(held) - settled.size, settled.left
+        found = moved(settled.verdict.spans, begin)
+        self.verdict = Verdict((*self.verdict.spans, *found))
+        if self.stopped:
+            return held[max(0, -begin) : found[0].start - begin]
+        return self.guard.mask(held[: settled.size], settled.verdict)[max(0, -begin) :]

@@ -1,7 +1,7 @@
-"""Forms: a word as the automaton looks for it, letters in runs."""
+"""Variants: a word as the automaton looks for it, letters in runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, groupby
 
 from app.guard.letter_runs import COARSE
@@ -21,8 +21,11 @@ ALONE = {"fuck", "shit", "bitch", "cunt", "nigger", "faggot", "bastard", "asshol
 class Variant:
     """Run `k` is letter `letters[k]`, at least `counts[k]` times; a gap stands before each run in `joints`.
 
-    `entry` is None where the form is innocent. `hidden` is the letter that a `*` stands for, or as
-    many `*` as there are letters.
+    `listed` is None where the variant is innocent. `hidden` is the letter that a `*` stands for, or as
+    many `*` as there are letters. What rules ask for again and again is computed once: `size` is the number
+    of its letters; `inside`, whether it is bad inside a longer word too; `spelled` and `cut`, whether it
+    leaves no doubt, and none even cut in two (see `ListedWord`); `ambiguous` has its runs of i and l,
+    `hidden_run` is the first run of hidden letters, or -1.
     """
 
     letters: str
@@ -30,31 +33,28 @@ class Variant:
     joints: tuple[int, ...]
     listed: ListedWord | None
     hidden: str = ""
+    size: int = field(init=False, compare=False, repr=False)
+    inside: bool = field(init=False, compare=False, repr=False)
+    spelled: bool = field(init=False, compare=False, repr=False)
+    cut: bool = field(init=False, compare=False, repr=False)
+    ambiguous: tuple[tuple[int, str], ...] = field(init=False, compare=False, repr=False)
+    hidden_run: int = field(init=False, compare=False, repr=False)
 
-    @property
-    def size(self) -> int:
-        """The number of its letters."""
-        return sum(self.counts)
-
-    @property
-    def inside(self) -> bool:
-        """Whether it is bad inside a longer word too."""
-        return self.listed is not None and self.listed.inside and not self.hidden
-
-    @property
-    def spelled(self) -> bool:
-        """Whether it leaves no doubt; see `Entry`."""
-        return self.listed is not None and self.listed.spelled
+    def __post_init__(self) -> None:
+        """Compute what does not change."""
+        listed = self.listed
+        object.__setattr__(self, "size", sum(self.counts))
+        object.__setattr__(self, "inside", listed is not None and listed.inside and not self.hidden)
+        object.__setattr__(self, "spelled", listed is not None and listed.spelled)
+        object.__setattr__(self, "cut", listed is not None and listed.cut)
+        ambiguous = tuple([(run, letter) for run, letter in enumerate(self.letters) if letter in "il"])
+        object.__setattr__(self, "ambiguous", ambiguous)
+        object.__setattr__(self, "hidden_run", self.letters.find(HIDDEN))
 
     @property
     def gapped(self) -> bool:
         """Whether there may be gaps in it."""
         return bool(self.joints) or (self.spelled and not self.hidden)
-
-    @property
-    def cut(self) -> bool:
-        """Whether it leaves no doubt even cut in two."""
-        return self.listed is not None and self.listed.cut
 
     @property
     def skeleton(self) -> bytes:
@@ -63,7 +63,7 @@ class Variant:
 
 
 def plain_variants(phrase: str, listed: ListedWord | None) -> Iterator[Variant]:
-    """The forms of a word or of a phrase whose words are parted by single spaces."""
+    """The variants of a word or of a phrase whose words are parted by single spaces."""
     words = phrase.split(" ")
     if len(words) > 1:
         yield _runs(words, listed)
@@ -75,10 +75,10 @@ def plain_variants(phrase: str, listed: ListedWord | None) -> Iterator[Variant]:
 
 
 def hidden_variants(word: str, base: str, listed: ListedWord) -> Iterator[Variant]:
-    """The forms of a word with letters hidden: neighbours in its base, vowels, or all but the ends.
+    """The variants of a word with letters hidden: neighbours in its base, vowels, or all but the ends.
 
     The first letter stays, and the last one but in f*** and its like, for a word before ** ends in bold type.
-    Forms that are judged alike are equal, since their entry says no more than it has to.
+    Variants that are judged alike are equal, since their listed word says no more than it has to.
 
     Raises:
         ValueError: If the base is no part of the word.

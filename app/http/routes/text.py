@@ -51,7 +51,7 @@ async def moderate(request: Request, body: ModerateRequest) -> ModerateAnswer:
     """What the guard finds in a text, whatever the service's policy."""
     service = service_of(request)
     check_limits(body, service.limits)
-    verdict = service.pipeline.guard.check(body.text)
+    verdict = await service.pipeline.moderate(body.text)
     spans = [
         FlaggedSpan(start=span.start, end=span.end, category=span.category, severity=span.severity)
         for span in verdict.spans

@@ -10,7 +10,24 @@ whore who re great tits cum laude son of a bitch blow job jerk off en sehr retar
 4ss fa9 B00B cu nt sh-t f--k fuckYou bigDick niggardly wank kike 5 1 ! ( ) | + - _ . , ' * # @ a I u the and
 c\u0336 \u0301 \u200b ﬁ ß … ｆｕ 🅵 █ ш ѕ һ ηι 字 f s
 """
-PIECES = [*WORDS.split(), "s h i t", "f u c k", "'s hit", "Bi tch", "\n", " ", "  ", "a s"]
+NEIGHBOURS = """
+Ass Cocks cock hen robin crow der en said ask Mr Rapids pussy willow cum tit 4a55 a55 0x # @Ass b00b assAss
+e cummings foal donkey kiss my an of laude you're sucking = [ ] -> a██ son's FAG fags smoke
+"""
+"""What rules look at around a word, and listed words among it."""
+
+PIECES = [
+    *NEIGHBOURS.split(),
+    *WORDS.split(),
+    "s h i t",
+    "f u c k",
+    "'s hit",
+    "Bi tch",
+    "\n",
+    " ",
+    "  ",
+    "a s",
+]
 
 texts = st.lists(
     st.one_of(

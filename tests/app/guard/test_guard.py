@@ -1,11 +1,8 @@
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 import pytest
 from hypothesis import given, settings
 
 from app.guard import MASK, Guard, Span, Thresholds, Verdict
+from app.guard.guard import Left, moved
 from app.guard.normalize import normalize
 from tests.app.guard.strategies import texts
 
@@ -61,13 +58,20 @@ def test_spans_are_ordered_apart_and_begin_and_end_at_visible_characters(guard: 
         end = span.end
 
 
+def settled(guard: Guard, text: str) -> int:
+    return guard.settle(text, Left(), last=False).size
+
+
 @given(texts)
-def test_nothing_is_open_where_the_text_is_decided(guard: Guard, text: str) -> None:
-    assert 0 <= guard.pending_from(text)[0] <= len(text)
+def test_the_settled_part_of_a_text_is_judged_as_the_whole_is(guard: Guard, text: str) -> None:
+    found = guard.settle(text, Left(), last=False)
+
+    assert 0 <= found.size <= len(text)
+    assert found.verdict.spans == tuple(span for span in guard.check(text).spans if span.end <= found.size)
 
 
 @pytest.mark.parametrize(
-    ("text", "open_part"),
+    ("text", "pending"),
     [
         ("what the fu", "fu"),
         ("a moby d", "moby d"),
@@ -77,58 +81,45 @@ def test_nothing_is_open_where_the_text_is_decided(guard: Guard, text: str) -> N
         ("", ""),
     ],
 )
-def test_what_may_become_a_bad_or_an_innocent_word_is_open(guard: Guard, text: str, open_part: str) -> None:
-    assert text[guard.pending_from(text)[0] :] == open_part
+def test_what_may_become_a_bad_or_an_innocent_word_is_not_settled(
+    guard: Guard, text: str, pending: str
+) -> None:
+    assert text[settled(guard, text) :] == pending
 
 
-def test_a_bad_word_at_the_end_is_open_until_its_neighbours_are_known(guard: Guard) -> None:
-    assert guard.pending_from("you ass")[0] == 4
-    assert guard.pending_from("you ass, and that is all there is to say of it")[0] > 8
+def test_a_bad_word_is_not_settled_until_its_neighbours_are_known(guard: Guard) -> None:
+    assert settled(guard, "you ass") == 4
+    assert settled(guard, "you ass, and that is all there is to say of it") > 8
 
 
-def calls(work: Callable[[], object]) -> int:
-    """How many functions are called, those of C too: what time is made of, without its noise."""
-    count = 0
+def test_a_text_is_judged_in_parts_as_in_one_piece(guard: Guard) -> None:
+    text = "Dick Cheney and a moby dick met an ass, and then they all went home to have some sleep at last."
+    first = guard.settle(text[:60], Left(), last=False)
+    rest = guard.settle(text[first.size :], first.left, last=True)
 
-    def seen(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
+    assert first.size < 60
+    assert first.size + rest.size == len(text)
+    found = (*first.verdict.spans, *moved(rest.verdict.spans, first.size))
+    assert [text[span.start : span.end] for span in found] == ["ass"]
+    assert found == guard.check(text).spans
 
 
 @pytest.mark.parametrize(
-    "unit",
+    ("text", "found"),
     [
-        "f ",
-        "a\u0301",
-        "a.",
-        "a",
-        "fυсκ аѕѕ ",
-        "fuck ",
-        "f u c k ",
-        "sh it ",
-        "a$",
-        "moby dick ",
-        "ass",
-        "s*",
-        "u\u200b",
+        ("ass.ass.ass.", ["ass", "ass", "ass"]),
+        ("ass_ass_", ["ass", "ass"]),
+        ("Dick fucked", ["Dick", "fucked"]),
+        ("Dick Cocks", []),
+        ("fuckMoby Dick", ["fuck", "Dick"]),
+        ("#a55a55", []),
+        ("4a55-4a55", []),
     ],
 )
-def test_work_grows_no_faster_than_the_text(guard: Guard, unit: str) -> None:
-    guard.check(unit)
-    once = calls(lambda: guard.check(unit * 100))
-    assert calls(lambda: guard.check(unit * 1_000)) <= 12 * once
-
-
-@pytest.mark.parametrize("unit", ["f ", "a.", "a"])
-def test_a_hundred_thousand_times_the_same_is_checked(guard: Guard, unit: str) -> None:
-    assert guard.check(unit * 100_000) == Verdict()
+def test_no_listed_word_excuses_another_but_for_its_case_and_its_digits(
+    guard: Guard, text: str, found: list[str]
+) -> None:
+    assert [text[span.start : span.end] for span in guard.check(text).spans] == found
 
 
 def test_a_word_with_a_hundred_thousand_marks_is_found(guard: Guard) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import MASK, Guard
-from app.guard.normalize import FOREIGN, MASKED, REMEMBERED, CharacterTable, normalize
+from app.guard.normalize import FOREIGN, MASKED, OTHER, REMEMBERED, CharacterTable, normalize
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def table() -> CharacterTable:
         ("™½…", "..."),
         ("⒡", "f"),
         ("字", FOREIGN),
-        ("ж", MASKED),
+        ("ж", OTHER),
         (MASK, MASKED),
         ("\ud800", FOREIGN),
         ("💩", "."),

@@ -1,34 +1,36 @@
 import pytest
 
 from app.guard import MASK
-from app.guard.letter_runs import alphabet, read
+from app.guard.letter_runs import PLAIN, read
 from app.guard.normalize import CharacterTable, normalize
-from app.guard.occurrence import Occurrence, is_border
+from app.guard.occurrence import Occurrence, is_border, occurrence
 
 
-def occurrence(text: str, letters: str) -> Occurrence:
+def found(text: str, letters: str) -> Occurrence:
     normalized = normalize(text, CharacterTable({}))
-    letter_runs = read(normalized.text.encode(), alphabet({}))
+    letter_runs = read(normalized.text.encode(), PLAIN)
     first = letter_runs.skeleton.index(letters.encode())
-    return Occurrence(normalized, letter_runs, first, first + len(letters))
+    return occurrence(normalized, letter_runs, first, first + len(letters))
 
 
-def test_a_place_knows_its_text_its_gaps_and_its_pieces() -> None:
-    here = occurrence("xx Fu--ck yy", "fuck")
+def test_an_occurrence_knows_its_text_its_gaps_and_its_pieces() -> None:
+    here = found("xx Fu--ck yy", "fuck")
 
     assert (here.start, here.stop) == (3, 9)
     assert here.text == "fu--ck"
     assert here.written == "Fu--ck"
     assert here.cuts == (2,)
     assert here.gaps == ["--"]
-    assert [piece.text for piece in here.pieces] == ["fu", "ck"]
-    assert here.before(2) == "x "
-    assert here.after(9) == " yy"
+    assert here.pieces == [(3, 5), (7, 9)]
+    assert here.body == "fuck"
 
 
-def test_a_place_knows_its_runs() -> None:
-    assert occurrence("fuuck", "fuck").counts == (1, 2, 1, 1)
-    assert occurrence("fuuck", "fuck").run_texts == ["f", "uu", "c", "k"]
+def test_an_occurrence_knows_its_runs() -> None:
+    here = found("fuuck", "fuck")
+
+    assert here.counts == (1, 2, 1, 1)
+    assert here.cuts == ()
+    assert [here.run(run) for run in range(4)] == ["f", "uu", "c", "k"]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ def test_a_word_ends_at_a_separator_a_change_of_case_or_another_script(
     assert is_border(normalize(text, CharacterTable({})), index) is border
 
 
-def test_a_place_opens_and_closes_at_borders() -> None:
-    assert occurrence("a fuck", "fuck").opens
-    assert occurrence("a fuck", "fuck").closes
-    assert not occurrence("afucka", "fuck").opens
-    assert not occurrence("afucka", "fuck").closes
+def test_an_occurrence_opens_and_closes_at_borders() -> None:
+    assert found("a fuck", "fuck").opens
+    assert found("a fuck", "fuck").closes
+    assert not found("afucka", "fuck").opens
+    assert not found("afucka", "fuck").closes

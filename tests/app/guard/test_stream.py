@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import Guard, GuardStream, OutputPolicy, Span
+from app.guard.guard import Left, Settled
 from tests.app.guard.strategies import texts
 
 
@@ -106,13 +107,13 @@ def test_a_word_that_is_spun_out_is_looked_at_in_linear_time(
     guard: Guard, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     looks: list[int] = []
-    pending_from = Guard.pending_from
+    settle = Guard.settle
 
-    def counted(self: Guard, text: str, *, before: str = "") -> tuple[int, bool]:
+    def counted(self: Guard, text: str, left: Left, *, last: bool) -> Settled:
         looks.append(len(text))
-        return pending_from(self, text, before=before)
+        return settle(self, text, left, last=last)
 
-    monkeypatch.setattr(Guard, "pending_from", counted)
+    monkeypatch.setattr(Guard, "settle", counted)
 
     def looked(size: int) -> int:
         looks.clear()
