@@ -203,7 +203,7 @@ def test_fields_that_an_older_service_does_not_know_are_left_out_from_then_on(
     scripted: ScriptedService, open_field: OpenField
 ) -> None:
     def older(body: dict[str, Any]) -> Any:
-        unknown = {"min_confidence", "session", "alternatives"} & body.keys()
+        unknown = {"session", "alternatives"} & body.keys()
         return error(422, "invalid_request") if unknown else continuation(" word")
 
     scripted.answer = older
@@ -212,7 +212,8 @@ def test_fields_that_an_older_service_does_not_know_are_left_out_from_then_on(
     expect_ghost(page, " word")
     page.keyboard.type("b")
     expect_ghost(page, " word")
-    assert scripted.prompts == ["a", "a", "ab"]
+    assert scripted.prompts == ["a", "a", "a", "ab"]
+    assert scripted.asked[-1]["min_confidence"] == 0.35
     assert page.evaluate("errors") == []
 
 

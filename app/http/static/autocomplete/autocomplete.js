@@ -12,7 +12,7 @@ const SUFFIX = 256;       // characters of the text behind the caret that are se
 const REMEMBERED = 250;   // answers
 const LONGEST_WAIT = 30;  // seconds between attempts while the service does not answer
 const REQUEST = { max_tokens: 8, temperature: 0, repetition_penalty: 1, min_confidence: 0.35 };
-const NEWER = ["token_healing", "until", "min_confidence", "alternatives", "phrases", "suffix", "session"];
+const NEWER = ["session", "suffix", "phrases", "alternatives", "min_confidence", "until", "token_healing"];
 const OPTIONS = {
   url: import.meta.url ? new URL(".", import.meta.url).href : "/",   // a bundle need not know where it came from
   key: "",
@@ -186,17 +186,18 @@ export class Suggestions {
     }
   }
 
-  /** Ask for less of a service that takes no texts so long, or does not know a field; it does not say which. */
+  /** Ask for less of a service that takes no texts so long, or does not know a field and does not say which. */
   #adapt(field, body) {
     if (field === "prompt") {
       if (this.#options.tail <= CUT) return false;
       this.#options = { ...this.#options, tail: Math.max(CUT, this.#options.tail / 2) };
       return true;
     }
-    const refused = (field ? [field] : NEWER).filter((name) => name in body);
-    for (const name of refused) this.#refused.add(name);
-    if (refused.length) console.warn(`autocomplete: the service does not take ${refused.join(", ")}`);
-    return refused.length > 0;
+    const refused = (field ? [field] : NEWER).find((name) => name in body);
+    if (!refused) return false;
+    this.#refused.add(refused);
+    console.warn(`autocomplete: asking without ${refused}, which the service may not know`);
+    return true;
   }
 
   /** Returns where the same request is worth another attempt, else throws. */
