@@ -2,7 +2,7 @@
 
 import { attach } from "../autocomplete.js";
 
-const ALTERNATIVES = 3;
+const ALTERNATIVES = 2;
 const REQUEST = { max_tokens: 8, min_confidence: 0.35, temperature: 0 };
 const SHOWN = {
   max_tokens: (value) => `${value} tokens`,
@@ -130,7 +130,7 @@ function list(choices) {
     item.append(button);
     return item;
   });
-  $("words").replaceChildren(...items);
+  $("words").replaceChildren(...items.filter((_, index) => !(choices[index].confidence < 0.005)));
   $("nothing").hidden = choices.length > 0;
   $("accept").disabled = !choices.length;
   text.classList.remove("waiting");
