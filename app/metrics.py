@@ -27,6 +27,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._last_stats = Stats()
+        self._last_restarts = 0
 
         self._requests = self._counter("requests", "HTTP requests", "route", "status")
         self._request_seconds = self._histogram(
@@ -35,7 +36,7 @@ class Metrics:
             SECONDS,
             "route",
         )
-        self.running = self._gauge("num_requests_running", "Requests being answered")
+        self.running = self._gauge("num_requests_running", "Requests that wait for a completion or read one")
         self.admitted = self._gauge("num_sequences_admitted", "Sequences with a permit: running and waiting")
 
         self.slots = self._gauge("slots", "Sequences that can be decoded at the same time")
@@ -75,6 +76,9 @@ class Metrics:
         self.cancelled = self._counter("cancelled", "Requests whose client left")
         self.guard_hits = self._counter("guard_hits", "Texts the guard found something in", "stage", "action")
         self.guard_retries = self._counter("guard_retries", "Fresh samples after a rejected one")
+        self.restarts = self._counter(
+            "engine_restarts", "Engine processes started, or tried to be, after one had died"
+        )
         self.ready = self._gauge("ready", "1 when a real completion has run and the engine lives")
         self.memory = Gauge(
             "memory_bytes",
@@ -142,6 +146,11 @@ class Metrics:
         self.searches.inc(max(0, stats.searches - last.searches))
         if steps := stats.decode_steps - last.decode_steps:
             self.batch_size.observe((stats.decode_rows - last.decode_rows) / steps)
+
+    def observe_restarts(self, restarts: int) -> None:
+        """Add the restarts of the engine since the last look."""
+        self.restarts.inc(restarts - self._last_restarts)
+        self._last_restarts = restarts
 
     def render(self) -> bytes:
         """All series in Prometheus' text format, over all worker processes where there are several."""

@@ -64,6 +64,8 @@ class FakeEngine:
     pause: float = 0.0
     fail_after: int = -1
     state: State = "ready"
+    trouble: str | None = None
+    restarts: int = 0
     slots: int = 2
     pid: int | None = None
     runtime: tuple[str, str] = ("fake", "1.0")

@@ -24,11 +24,13 @@ class Admission:
 
     Attributes:
         admitted: Sequences inside now.
+        requests: Requests that they belong to.
     """
 
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity = capacity
         self.admitted = 0
+        self.requests = 0
         self._clock = clock
         self._busy_since = 0.0
         self._busy_seconds = FIRST_GUESS_SECONDS
@@ -47,9 +49,11 @@ class Admission:
         if not self.admitted:
             self._busy_since = self._clock()
         self.admitted += sequences
+        self.requests += 1
         try:
             yield
         finally:
+            self.requests -= 1
             self.admitted -= sequences
             self._measure(sequences)
 

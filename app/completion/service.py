@@ -86,8 +86,11 @@ class Service:
 
     async def _watch(self) -> None:
         while True:
-            self.observe()
-            await self.refresh_guard()
+            try:
+                self.observe()
+                await self.refresh_guard()
+            except (OSError, RuntimeError) as error:  # a file or a thread is short: the next look may have it
+                logger.warning("metrics and guard are not up to date: %s", error)
             await asyncio.sleep(WATCH_SECONDS)
 
     async def refresh_guard(self) -> None:
@@ -99,8 +102,11 @@ class Service:
 
     def observe(self) -> None:
         """Bring the metrics of engine and admission up to date."""
-        self.metrics.ready.set(self.engine.state == "ready" and not self.draining)
+        usable = self.engine.state == "ready" and not self.engine.trouble
+        self.metrics.ready.set(usable and not self.draining)
+        self.metrics.running.set(self.admission.requests)
         self.metrics.admitted.set(self.admission.admitted)
+        self.metrics.observe_restarts(self.engine.restarts)
         self.metrics.observe_engine(self.engine.stats)
         self.metrics.observe_guard(self.pipeline.guard.version)
         self.metrics.observe_memory({"http": os.getpid(), "engine": self.engine.pid})

@@ -6,17 +6,12 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import os
-import signal
-import socket
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
-from app.engine import channel
+from app.backoff import Backoff
 from app.engine.config import EngineConfig
 from app.engine.interface import State
+from app.engine.link import Link, open_link
 from app.engine.messages import (
     Cancel,
     Failed,
@@ -30,7 +25,6 @@ from app.engine.messages import (
     Shutdown,
     Stats,
     Submit,
-    ToEngine,
     Tokens,
 )
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
@@ -43,101 +37,77 @@ LOAD_SECONDS = 120.0
 LOOKS = 10
 """At the engine, in the time after which a silent one is ended."""
 
-RESTART_SECONDS = 1.0
-"""Between the deaths of two engines that never became ready."""
-
-
-@dataclass(slots=True)
-class _Link:
-    """A live engine process and the pipe to it."""
-
-    process: asyncio.subprocess.Process
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    heard: bool = True
-
-    def send(self, message: ToEngine) -> None:
-        """A process that has died a moment ago hears nothing; who receives will notice."""
-        if not self.writer.is_closing():
-            self.writer.write(channel.pack([message]))
-
-    async def receive(self) -> list[FromEngine]:
-        messages: list[FromEngine] = await channel.receive(self.reader)
-        self.heard = True
-        return messages
-
-    async def end(self) -> int:
-        """Make sure that the process is gone; its exit status."""
-        self.writer.close()
-        self.kill()
-        return await self.process.wait()
-
-    def kill(self) -> None:
-        """End the process at once. Not by Process.kill, which may reap it before its watcher does."""
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, signal.SIGKILL)
-
 
 class EngineClient:
-    """Implements app.engine.protocol.Engine over a child process."""
+    """Implements app.engine.interface.Engine over a child process."""
 
     def __init__(self, config: EngineConfig, *, stall_seconds: float = 10.0) -> None:
         self._config = config
         self._stall_seconds = stall_seconds
         self._state: State = "loading"
+        self._trouble: str | None = None
         self._runtime: tuple[str, str] = (config.runtime, "")
         self._stats = Stats()
         self._numbers = itertools.count(1)
         self._steps: dict[int, EngineSteps] = {}
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._backoff = Backoff()
         self.restarts = 0
 
     @property
     def state(self) -> State:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return self._state
 
     @property
+    def trouble(self) -> str | None:
+        """See interface.Engine."""
+        return self._trouble
+
+    @property
     def slots(self) -> int:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return self._config.slots
 
     @property
     def runtime(self) -> tuple[str, str]:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return self._runtime
 
     @property
     def pid(self) -> int | None:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return None if self._link is None else self._link.process.pid
 
     @property
     def stats(self) -> Stats:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return self._stats
 
     async def start(self) -> None:
-        """See protocol.Engine."""
-        self._link = await self._spawn()
-        self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._watch())]
+        """See interface.Engine."""
+        while self._link is None:
+            try:
+                self._link = await self._load()
+            except OSError as error:
+                await self._wait(error)
+        self._tasks = [asyncio.create_task(work()) for work in (self._serve, self._watch)]
 
     async def stop(self) -> None:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._link is not None:
             self._link.send(Shutdown())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._link.process.wait(), 2.0)
+                await asyncio.wait_for(self._link.wait(), 2.0)
             await self._link.end()
         self._lose("the engine was stopped")
 
     def generate(self, generation: Generation) -> EngineSteps:
-        """See protocol.Engine."""
+        """See interface.Engine."""
         return EngineSteps(self, next(self._numbers), generation)
 
     def submit(self, steps: EngineSteps) -> None:
@@ -157,19 +127,14 @@ class EngineClient:
             self._link.send(Cancel(steps.number))
             steps.put(Failed(steps.number, "the generation was left"))
 
-    async def _spawn(self) -> _Link:
-        """Start a process and wait until it has completed a prompt."""
-        ours, theirs = socket.socketpair()
-        inherited = [theirs.fileno()] + [d for d in [self._config.descriptor] if d is not None]
-        with theirs:
-            reader, writer = await asyncio.open_unix_connection(sock=ours)
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "app.engine.worker", str(theirs.fileno())),
-                pass_fds=inherited,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            )
-        link = _Link(process, reader, writer)
-        writer.write(channel.pack([self._config]))
+    async def _load(self) -> Link:
+        """An engine that has completed a prompt.
+
+        Raises:
+            ModelRefusedError: It says that the model cannot be run, or ends without a word.
+            OSError: No process can be started now.
+        """
+        link = await open_link(self._config)
         try:
             first = await asyncio.wait_for(self._first(link), LOAD_SECONDS)
         except asyncio.CancelledError:
@@ -184,10 +149,11 @@ class EngineClient:
             await link.end()
             raise ModelRefusedError(f"{self._config.model}: {first.message}")
         self._runtime = (first.runtime, first.runtime_version)
-        self._state = "ready"
+        self._state, self._trouble = "ready", None
+        self._backoff.started()
         return link
 
-    async def _first(self, link: _Link) -> Ready | Refused:
+    async def _first(self, link: Link) -> Ready | Refused:
         """What a new engine has to say of itself."""
         while True:
             for message in await link.receive():
@@ -203,20 +169,33 @@ class EngineClient:
                 while True:
                     for message in await self._link.receive():
                         self._dispatch(message)
-            except (asyncio.IncompleteReadError, OSError):
+            except Exception:  # mostly it is gone; memory for what it sends may be short, too
                 self._lose("the engine process died")
                 status = await self._link.end()
-                log.error("engine process died with status %s; starting another", status)
-            self._link = await self._respawn()
+                self._trouble = f"its process died with status {status}"
+            wait = self._backoff.ended()
+            log.error("engine process died with status %s; starting another%s", status, _after(wait))
+            await asyncio.sleep(wait)
+            self._link = await self._restart()
 
-    async def _respawn(self) -> _Link:
+    async def _restart(self) -> Link:
+        """Another engine, tried for until there is one: whatever is scarce now will be there again."""
         while True:
             self.restarts += 1
             try:
-                return await self._spawn()
-            except ModelRefusedError as error:
-                log.error("engine did not come back: %s", error)
-                await asyncio.sleep(RESTART_SECONDS)
+                return await self._load()
+            except Exception as error:
+                await self._wait(error)
+
+    async def _wait(self, error: Exception) -> None:
+        """Say why there is no engine, and wait before the next try."""
+        wait = self._backoff.ended()
+        self._state, self._trouble = "dead", "the model cannot be loaded"
+        if not isinstance(error, ModelRefusedError):
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            self._trouble = f"no process can be started: {reason}"
+        log.error("no engine: %s; trying again%s", error, _after(wait))
+        await asyncio.sleep(wait)
 
     def _dispatch(self, message: FromEngine) -> None:
         match message:
@@ -255,11 +234,11 @@ class EngineClient:
                 link.heard = False
                 if silent == LOOKS:
                     log.error("engine process has been silent for %g s; ending it", self._stall_seconds)
-                    link.kill()
+                    link.process.kill()
 
 
 class EngineSteps:
-    """Implements app.engine.protocol.Steps; entering submits, leaving early cancels."""
+    """Implements app.engine.interface.Steps; entering submits, leaving early cancels."""
 
     def __init__(self, client: EngineClient, number: int, generation: Generation) -> None:
         self.number = number
@@ -300,3 +279,7 @@ class EngineSteps:
                     self._failed = message
                     raise EngineFailedError(message.message)
         raise StopAsyncIteration
+
+
+def _after(seconds: float) -> str:
+    return f" in {seconds:g} s" if seconds else ""

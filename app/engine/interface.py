@@ -35,6 +35,16 @@ class Engine(Protocol):
         ...
 
     @property
+    def trouble(self) -> str | None:
+        """Why it cannot be used now, for operators; None where nothing is known to be wrong."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """Processes that were started, or tried to be, after the first one had died."""
+        ...
+
+    @property
     def slots(self) -> int:
         """Sequences decoded at the same time."""
         ...
@@ -55,7 +65,7 @@ class Engine(Protocol):
         ...
 
     async def start(self) -> None:
-        """Spawn the process and wait until it is ready.
+        """Spawn the process and wait until it is ready; where none can be spawned now, try again for ever.
 
         Raises:
             ModelRefusedError: The model cannot be run, in one line that says why.

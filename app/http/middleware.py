@@ -43,7 +43,6 @@ class Observer:
                 message["headers"] = [*message.get("headers", ()), *record.headers()]
             await send(message)
 
-        self._metrics.running.inc()
         try:
             await self._app(scope, receive, send_named)
         except Exception as error:
@@ -55,7 +54,6 @@ class Observer:
 
     def _close(self, scope: Scope, record: RequestRecord) -> None:
         seconds = time.perf_counter() - record.started
-        self._metrics.running.dec()
         record.status = record.status or CLIENT_LEFT
         path = getattr(scope.get("route"), "path", scope["root_path"] or scope["path"])
         route = str(path) if path in self._paths else "unmatched"

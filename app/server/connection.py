@@ -29,10 +29,10 @@ class ConnectionLimits:
     send_seconds: float
 
     @classmethod
-    def of(cls, settings: Settings) -> ConnectionLimits:
-        """The settings' limits."""
+    def of(cls, settings: Settings, connections: int) -> ConnectionLimits:
+        """The settings' limits, and so many connections."""
         return cls(
-            connections=settings.max_connections,
+            connections=connections,
             head_bytes=settings.max_header_bytes,
             head_seconds=settings.header_timeout_seconds,
             body_seconds=settings.body_timeout_seconds,

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from app.completion.service import Service
 from app.server.connection import BoundedConfig, ConnectionLimits
+from app.server.descriptors import affordable_connections
 from app.settings import Settings
 
 REFUSED, FORCED = 1, 130
@@ -88,7 +89,7 @@ def server_config(app: FastAPI) -> BoundedConfig:
     settings: Settings = app.state.service.settings
     return BoundedConfig(
         app,
-        ConnectionLimits.of(settings),
+        ConnectionLimits.of(settings, affordable_connections(settings.max_connections, spare=0)),
         host=settings.host,
         port=settings.port,
         lifespan="on",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,20 @@ def engine_killed(number: signal.Signals) -> Strike:
         return "new engine"
 
     return strike
+
+
+def engine_killed_without_files(service: ServiceProcess, watch: Watch) -> str:
+    """The engine dies while the HTTP process can open no file, as in a flood of connections."""
+    (engine,) = service.engines
+    pid = service.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    watch.strike()
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(engine, signal.SIGKILL)
+    wait_until(lambda: "Too many open files; trying again" in service.log.read_text(), 10)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    wait_until(lambda: len(service.engines) == 1, 10)
+    return "new engine once files could be opened"
 
 
 def http_stopped(seconds: float) -> Strike:
@@ -227,6 +242,7 @@ PROCESSES = [
     Fault("engine: SIGSTOP for ever", engine_stuck, LOST),
     Fault("engine: SIGKILL", engine_killed(signal.SIGKILL), LOST),
     Fault("engine: SIGSEGV", engine_killed(signal.SIGSEGV), LOST),
+    Fault("engine: SIGKILL while no file can be opened", engine_killed_without_files, LOST | CUT),
     Fault("HTTP process: SIGSTOP, after 12 s SIGCONT", http_stopped(12.0)),
     Fault("one of two workers: SIGKILL", worker_killed, CUT, {"workers": 2}),
     Fault("log: no space left on device", log_refused, log=Path("/dev/full")),

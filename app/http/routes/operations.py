@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from app.engine.interface import Engine
 from app.errors import NotReadyError, UnauthorizedError
 from app.http.schemas.errors import errors
 from app.http.schemas.operations import Alive, LimitsReport, ModelReport, Ready, RuntimeReport
@@ -17,8 +18,9 @@ metrics_router = APIRouter(tags=["operations"])
 @router.get("/livez", summary="Alive?", responses=errors(NotReadyError()))
 async def livez(request: Request) -> Alive:
     """Alive unless the engine is dead and not yet back."""
-    if service_of(request).engine.state == "dead":
-        raise NotReadyError("the engine is dead")
+    engine = service_of(request).engine
+    if engine.state == "dead":
+        raise NotReadyError(_engine_fault(engine))
     return Alive()
 
 
@@ -28,9 +30,14 @@ async def readyz(request: Request) -> Ready:
     service = service_of(request)
     if service.draining:
         raise NotReadyError("draining")
-    if service.engine.state != "ready":
-        raise NotReadyError(f"the engine is {service.engine.state}")
+    if service.engine.state != "ready" or service.engine.trouble:
+        raise NotReadyError(_engine_fault(service.engine))
     return Ready()
+
+
+def _engine_fault(engine: Engine) -> str:
+    state = f"the engine is {engine.state}"
+    return f"{state}: {engine.trouble}" if engine.trouble else state
 
 
 @router.get("/model", summary="What is served", responses=errors(UnauthorizedError()))

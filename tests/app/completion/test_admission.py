@@ -33,6 +33,13 @@ def test_a_request_takes_all_its_places_or_none() -> None:
         assert admission.admitted == 2
 
 
+def test_requests_are_counted_beside_their_sequences() -> None:
+    admission = Admission(3)
+    with admission.permit(2), admission.permit(1):
+        assert (admission.requests, admission.admitted) == (2, 3)
+    assert admission.requests == 0
+
+
 def test_a_permit_is_returned_when_its_work_fails() -> None:
     admission = Admission(1)
     with pytest.raises(RuntimeError), admission.permit(1):

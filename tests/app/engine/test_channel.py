@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from app.engine.messages import (
     Submit,
     Tokens,
 )
+from tests.descriptors import file_limit
 
 MESSAGES = [
     Submit(1, Generation((1, 2, 3), 5, Sampling(0.5, logit_bias=((3, 1.5),)), stop_ids=(0,))),
@@ -52,6 +54,15 @@ def engine(ends: tuple[socket.socket, socket.socket]) -> Channel:
 def test_messages_arrive_as_they_were(ours: socket.socket, engine: Channel) -> None:
     ours.sendall(pack(MESSAGES))
     assert engine.receive(timeout=1.0) == MESSAGES
+
+
+def test_a_descriptor_that_select_does_not_take_is_read(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    with file_limit(2048):
+        high = socket.socket(fileno=fcntl.fcntl(theirs, fcntl.F_DUPFD, 1024))
+    with high:
+        ours.sendall(pack(MESSAGES))
+        assert Channel(high).receive(timeout=1.0) == MESSAGES
 
 
 def test_all_frames_that_are_there_arrive_at_once(ours: socket.socket, engine: Channel) -> None:

@@ -19,10 +19,12 @@ import pytest
 from app.engine import client
 from app.engine.client import EngineClient, EngineSteps
 from app.engine.config import EngineConfig
+from app.engine.link import Link
 from app.engine.messages import Finished, Generation, Sampling
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
 from app.model.file import open_model_file
 from models.checkpoint.numpy_decoder import Reference
+from tests.descriptors import files_left
 from tests.tiny import TinyModel
 
 pytestmark = pytest.mark.anyio
@@ -166,7 +168,7 @@ async def test_an_engine_that_is_not_started_is_not_ready(tiny_model: TinyModel)
         await complete(EngineClient(tiny_model.config()), LONG)
 
 
-async def test_a_killed_process_fails_its_generations_and_another_serves(
+async def test_a_killed_process_fails_its_generations_and_another_is_started_at_once(
     engine: EngineClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (killed,) = engine_processes()
@@ -183,6 +185,63 @@ async def test_a_killed_process_fails_its_generations_and_another_serves(
     assert engine.restarts == 1
     assert killed not in engine_processes()
     assert "engine process died with status -9; starting another" in caplog.messages
+
+
+async def test_a_process_that_dies_again_soon_is_replaced_after_a_wait(
+    engine: EngineClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for restarts in (1, 2):
+        os.kill(engine_processes()[0], signal.SIGKILL)
+        await reached(lambda: engine.state == "dead", seconds=30)
+        assert engine.trouble == "its process died with status -9"
+        await reached(lambda: engine.state == "ready", seconds=30)
+        assert engine.trouble is None
+        assert engine.restarts == restarts
+    assert caplog.messages == [
+        "engine process died with status -9; starting another",
+        "engine process died with status -9; starting another in 1 s",
+    ]
+
+
+async def test_a_process_that_dies_while_no_file_can_be_opened_is_replaced_once_one_can(
+    engine: EngineClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (killed,) = engine_processes()
+    with files_left(0):
+        os.kill(killed, signal.SIGKILL)
+        await reached(lambda: engine.trouble == "no process can be started: Too many open files", seconds=5)
+        assert engine.state == "dead"
+    await reached(lambda: engine.state == "ready", seconds=30)
+    assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
+    assert engine.trouble is None
+    assert "no engine: [Errno 24] Too many open files; trying again in 1 s" in caplog.messages
+
+
+async def test_a_start_for_which_no_file_can_be_opened_goes_on_once_one_can(tiny_model: TinyModel) -> None:
+    engine = EngineClient(tiny_model.config())
+    with files_left(0):
+        starting = asyncio.create_task(engine.start())
+        await reached(lambda: engine.state == "dead", seconds=5)
+        assert engine.trouble == "no process can be started: Too many open files"
+    await starting
+    assert engine.trouble is None
+    assert engine.restarts == 0
+    await engine.stop()
+
+
+async def test_whatever_is_scarce_when_a_process_is_started_it_is_tried_again(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: EngineConfig) -> Link:
+        monkeypatch.undo()
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(client, "open_link", refused)
+    os.kill(engine_processes()[0], signal.SIGKILL)
+    await reached(lambda: engine.restarts == 1, seconds=5)
+    assert engine.trouble == "no process can be started: out of memory"
+    await reached(lambda: engine.state == "ready", seconds=30)
+    assert engine.restarts == 2
 
 
 async def test_a_silent_process_is_replaced(tiny_model: TinyModel, caplog: pytest.LogCaptureFixture) -> None:
@@ -246,11 +305,12 @@ async def test_a_model_that_is_gone_is_tried_again_until_it_is_back(
         path.rename(tmp_path / "gone")
         os.kill(engine_processes()[0], signal.SIGKILL)
         await reached(lambda: engine.restarts == 2, seconds=5)
-        assert engine.state == "dead"
+        assert (engine.state, engine.trouble) == ("dead", "the model cannot be loaded")
         (tmp_path / "gone").rename(path)
         await reached(lambda: engine.state == "ready", seconds=5)
         assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
-    assert any(message.startswith("engine did not come back: ") for message in caplog.messages)
+        assert engine.trouble is None
+    assert any(message.startswith(f"no engine: {path}: ") for message in caplog.messages)
 
 
 async def test_a_file_that_was_replaced_is_not_what_the_next_process_loads(

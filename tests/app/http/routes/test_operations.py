@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from app.completion import service
 from app.engine.messages import Stats
 from app.errors import ModelRefusedError
+from app.guard.guard import Guard
 from tests.app.conftest import Serve, tiny_manifest
 from tests.fakes import FakeEngine
 
@@ -28,6 +30,15 @@ async def test_alive_unless_the_engine_is_dead_and_ready_once_it_has_completed(
     if ready == 503:
         assert readyz.json()["error"]["message"] == f"the engine is {state}"
         assert readyz.headers["retry-after"] == "1"
+
+
+async def test_the_probes_say_what_is_wrong_with_the_engine(serve: Serve) -> None:
+    trouble = "no process can be started: Too many open files"
+    async with serve(FakeEngine(state="dead", trouble=trouble)) as client:
+        answers = [await client.get("/livez"), await client.get("/readyz")]
+    assert [(answer.status_code, answer.json()["error"]["message"]) for answer in answers] == [
+        (503, f"the engine is dead: {trouble}")
+    ] * 2
 
 
 async def test_while_the_model_loads_requests_are_told_to_wait(serve: Serve) -> None:
@@ -175,6 +186,7 @@ SERIES = [
     "truncated_total",
     "cancelled_total",
     "guard_retries_total",
+    "engine_restarts_total",
     "guard_info",
     "model_info",
     "ready",
@@ -209,6 +221,49 @@ async def test_a_completion_is_counted(serve: Serve) -> None:
         + '"} 1.0',
     ):
         assert line in metrics
+
+
+async def test_only_requests_for_completions_count_as_running(serve: Serve) -> None:
+    async with serve(FakeEngine(pause=0.01)) as client:
+        idle = (await client.get("/metrics")).text
+        asked = asyncio.create_task(client.post("/complete", json={"prompt": "x", "n": 2}))
+        await asyncio.sleep(0.05)
+        busy = (await client.get("/metrics")).text
+        await asked
+        after = (await client.get("/metrics")).text
+    assert "autocomplete_num_requests_running 0.0" in idle
+    assert "autocomplete_num_requests_running 1.0" in busy
+    assert "autocomplete_num_requests_running 0.0" in after
+
+
+async def test_a_look_at_the_lists_that_fails_is_not_the_last_one(
+    serve: Serve, guard: Guard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "WATCH_SECONDS", 0.001)
+    looks = 0
+
+    def read_guard() -> Guard:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the first is the composition's
+            raise OSError(24, "Too many open files")
+        return guard
+
+    async with serve(read_guard=read_guard):
+        async with asyncio.timeout(10):
+            while looks < 4:
+                await asyncio.sleep(0.001)
+    assert "metrics and guard are not up to date: [Errno 24] Too many open files" in caplog.messages
+
+
+async def test_restarts_of_the_engine_are_counted(serve: Serve) -> None:
+    engine = FakeEngine()
+    async with serve(engine) as client:
+        before = (await client.get("/metrics")).text
+        engine.restarts = 3
+        after = (await client.get("/metrics")).text
+    assert "autocomplete_engine_restarts_total 0.0" in before
+    assert "autocomplete_engine_restarts_total 3.0" in after
 
 
 async def test_the_engines_counters_are_added_up_over_its_restarts(serve: Serve) -> None:
