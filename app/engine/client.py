@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 from types import TracebackType
 
 from app.backoff import Backoff
 from app.engine.config import EngineConfig
+from app.engine.failures import FailureStreak
 from app.engine.interface import State
 from app.engine.link import Link, open_link
 from app.engine.messages import (
@@ -34,6 +34,15 @@ log = logging.getLogger(__name__)
 LOAD_SECONDS = 120.0
 """An engine that is not ready after this long is refused."""
 
+PROBE = Generation(prompt=(0, 1), max_tokens=2)
+"""What every engine completes before it is ready, asked again of one that fails on everything else."""
+
+PROBE_SECONDS = 10.0
+"""From the moment when an engine is found to fail on everything to its probe."""
+
+ENDING_SECONDS = 1.0
+"""For a process that has closed its pipe to end: until then its exit status is not known."""
+
 LOOKS = 10
 """At the engine, in the time after which a silent one is ended."""
 
@@ -53,6 +62,8 @@ class EngineClient:
         self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._backoff = Backoff()
+        self._streak = FailureStreak()
+        self._failing = asyncio.Event()
         self.restarts = 0
 
     @property
@@ -63,7 +74,7 @@ class EngineClient:
     @property
     def trouble(self) -> str | None:
         """See interface.Engine."""
-        return self._trouble
+        return self._trouble or ("every generation fails" if self._streak.failing else None)
 
     @property
     def slots(self) -> int:
@@ -92,7 +103,7 @@ class EngineClient:
                 self._link = await self._load()
             except OSError as error:
                 await self._wait(error)
-        self._tasks = [asyncio.create_task(work()) for work in (self._serve, self._watch)]
+        self._tasks = [asyncio.create_task(work()) for work in (self._serve, self._watch, self._probe)]
 
     async def stop(self) -> None:
         """See interface.Engine."""
@@ -101,9 +112,7 @@ class EngineClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._link is not None:
             self._link.send(Shutdown())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._link.wait(), 2.0)
-            await self._link.end()
+            await self._link.end(2 * ENDING_SECONDS)
         self._lose("the engine was stopped")
 
     def generate(self, generation: Generation) -> EngineSteps:
@@ -122,8 +131,10 @@ class EngineClient:
         self._link.send(Submit(steps.number, steps.generation))
 
     def leave(self, steps: EngineSteps) -> None:
-        """Cancel a generation unless it has ended."""
+        """Cancel a generation unless it has ended; one that has brought tokens has worked."""
         if self._steps.pop(steps.number, None) is not None and self._link is not None:
+            if steps.prefilled is not None:
+                self._streak.succeeded()
             self._link.send(Cancel(steps.number))
             steps.put(Failed(steps.number, "the generation was left"))
 
@@ -140,8 +151,8 @@ class EngineClient:
         except asyncio.CancelledError:
             await link.end()
             raise
-        except (TimeoutError, asyncio.IncompleteReadError, OSError):
-            status = await link.end()
+        except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            status = await link.end(0.0 if isinstance(error, TimeoutError) else ENDING_SECONDS)
             raise ModelRefusedError(
                 f"{self._config.model}: the engine ended with status {status} while loading"
             ) from None
@@ -149,7 +160,7 @@ class EngineClient:
             await link.end()
             raise ModelRefusedError(f"{self._config.model}: {first.message}")
         self._runtime = (first.runtime, first.runtime_version)
-        self._state, self._trouble = "ready", None
+        self._state, self._trouble, self._streak = "ready", None, FailureStreak()
         self._backoff.started()
         return link
 
@@ -171,7 +182,7 @@ class EngineClient:
                         self._dispatch(message)
             except Exception:  # mostly it is gone; memory for what it sends may be short, too
                 self._lose("the engine process died")
-                status = await self._link.end()
+                status = await self._link.end(ENDING_SECONDS)
                 self._trouble = f"its process died with status {status}"
             wait = self._backoff.ended()
             log.error("engine process died with status %s; starting another%s", status, _after(wait))
@@ -205,10 +216,41 @@ class EngineClient:
             case Finished() | Failed():
                 if steps := self._steps.pop(message.number, None):
                     steps.put(message)
+                    if steps.generation is not PROBE:
+                        self._judge(message)
             case Stats():
                 self._stats = message
             case Logged(level, text):
                 log.log(level, "%s", text)
+
+    def _judge(self, end: Finished | Failed) -> None:
+        """Notice an engine that only fails, and one that works again."""
+        if isinstance(end, Finished):
+            self._streak.succeeded()
+            return
+        self._streak.failed()
+        if self._streak.failing and not self._failing.is_set():
+            self._failing.set()
+            log.error("engine fails on every generation; the last one: %s", end.message)
+
+    async def _probe(self) -> None:
+        """Ask an engine that only fails for what it completed when it started; end one that cannot."""
+        while True:
+            await self._failing.wait()
+            await asyncio.sleep(PROBE_SECONDS)
+            self._failing.clear()
+            if self._state != "ready" or not self._streak.failing:
+                continue
+            try:
+                async with self.generate(PROBE) as steps:
+                    async for _ in steps:
+                        pass
+            except EngineFailedError as error:
+                if self._state == "ready" and self._link is not None:
+                    log.error("engine fails on its first prompt, too (%s); ending it", error)
+                    self._link.process.kill()
+            else:
+                self._streak.probed()
 
     def _lose(self, reason: str) -> None:
         self._state = "dead"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -48,9 +49,15 @@ class Link:
             await asyncio.sleep(REAP_SECONDS)
         return status
 
-    async def end(self) -> int:
-        """Make sure that the process is gone; its exit status."""
+    async def end(self, grace: float = 0.0) -> int:
+        """Make sure that the process is gone; its exit status.
+
+        Args:
+            grace: Seconds for it to end by itself.
+        """
         self.writer.close()
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self.wait(), grace)
         self.process.kill()
         return await self.wait()
 

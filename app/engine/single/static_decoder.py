@@ -73,6 +73,7 @@ class BoundDecoder:
         self._prefill = {width: self._bind(f"prefill_{width}", width, logits=False) for width in widths}
         self._decode = self._bind("decode", 1, logits=True)
         self._held: list[int] = []
+        self._sound = 0
 
     @property
     def shape(self) -> ModelShape:
@@ -81,11 +82,19 @@ class BoundDecoder:
 
     def write(self, generation: Generation) -> Writing:
         """See Writer.write."""
+        try:
+            return (yield from self._write(generation))
+        finally:
+            if len(self._held) != self._sound:
+                self._forget()
+
+    def _write(self, generation: Generation) -> Writing:
         prompt = list(generation.prompt)
         start = self._start if prompt[:1] != self._start else []
         prompt = start + prompt
         sampler = Sampler(generation.sampling, prompt)
         del self._held[_common(self._held, prompt[:-1]) :]
+        self._sound = len(self._held)
         yield Work(cached=max(0, len(self._held) - len(start)))
         for width, count in plan(list(self._prefill), len(self._held), len(prompt) - 1, self._length):
             tokens = prompt[len(self._held) : len(self._held) + count]
@@ -95,10 +104,18 @@ class BoundDecoder:
         for number in range(generation.max_tokens):
             logits = self._run(self._decode, [token])
             token, logprob = sampler.choose(logits)
+            self._sound = len(self._held)
             if token in generation.stop_ids:
                 return "stop"
             yield Work(int(number == 0), ids=(token,), logprobs=() if logprob is None else (logprob,))
         return "length"
+
+    def _forget(self) -> None:
+        """Empty the caches: values in them may not be finite, and no mask keeps those from what follows."""
+        for cache in self._caches.values():
+            cache.fill(0.0)
+        self._held.clear()
+        self._sound = 0
 
     def _run(self, call: _Call, tokens: Sequence[int]) -> Floats:
         """Compute tokens after those that are held; logits [V] where the signature has them."""

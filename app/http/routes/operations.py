@@ -36,7 +36,7 @@ async def readyz(request: Request) -> Ready:
 
 
 def _engine_fault(engine: Engine) -> str:
-    state = f"the engine is {engine.state}"
+    state = "the engine is of no use" if engine.state == "ready" else f"the engine is {engine.state}"
     return f"{state}: {engine.trouble}" if engine.trouble else state
 
 

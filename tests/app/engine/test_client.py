@@ -19,8 +19,9 @@ import pytest
 from app.engine import client
 from app.engine.client import EngineClient, EngineSteps
 from app.engine.config import EngineConfig
+from app.engine.failures import FAILURES
 from app.engine.link import Link
-from app.engine.messages import Finished, Generation, Sampling
+from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
 from app.model.file import open_model_file
 from models.checkpoint.numpy_decoder import Reference
@@ -192,8 +193,8 @@ async def test_a_process_that_dies_again_soon_is_replaced_after_a_wait(
 ) -> None:
     for restarts in (1, 2):
         os.kill(engine_processes()[0], signal.SIGKILL)
-        await reached(lambda: engine.state == "dead", seconds=30)
-        assert engine.trouble == "its process died with status -9"
+        await reached(lambda: engine.trouble == "its process died with status -9", seconds=30)
+        assert engine.state == "dead"
         await reached(lambda: engine.state == "ready", seconds=30)
         assert engine.trouble is None
         assert engine.restarts == restarts
@@ -209,7 +210,7 @@ async def test_a_process_that_dies_while_no_file_can_be_opened_is_replaced_once_
     (killed,) = engine_processes()
     with files_left(0):
         os.kill(killed, signal.SIGKILL)
-        await reached(lambda: engine.trouble == "no process can be started: Too many open files", seconds=5)
+        await reached(lambda: engine.trouble == "no process can be started: Too many open files", seconds=60)
         assert engine.state == "dead"
     await reached(lambda: engine.state == "ready", seconds=30)
     assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
@@ -221,7 +222,7 @@ async def test_a_start_for_which_no_file_can_be_opened_goes_on_once_one_can(tiny
     engine = EngineClient(tiny_model.config())
     with files_left(0):
         starting = asyncio.create_task(engine.start())
-        await reached(lambda: engine.state == "dead", seconds=5)
+        await reached(lambda: engine.state == "dead", seconds=60)
         assert engine.trouble == "no process can be started: Too many open files"
     await starting
     assert engine.trouble is None
@@ -238,7 +239,7 @@ async def test_whatever_is_scarce_when_a_process_is_started_it_is_tried_again(
 
     monkeypatch.setattr(client, "open_link", refused)
     os.kill(engine_processes()[0], signal.SIGKILL)
-    await reached(lambda: engine.restarts == 1, seconds=5)
+    await reached(lambda: engine.restarts == 1, seconds=60)
     assert engine.trouble == "no process can be started: out of memory"
     await reached(lambda: engine.state == "ready", seconds=30)
     assert engine.restarts == 2
@@ -304,10 +305,10 @@ async def test_a_model_that_is_gone_is_tried_again_until_it_is_back(
     async with running(tiny_model.config(model=path)) as engine:
         path.rename(tmp_path / "gone")
         os.kill(engine_processes()[0], signal.SIGKILL)
-        await reached(lambda: engine.restarts == 2, seconds=5)
+        await reached(lambda: engine.restarts == 2, seconds=60)
         assert (engine.state, engine.trouble) == ("dead", "the model cannot be loaded")
         (tmp_path / "gone").rename(path)
-        await reached(lambda: engine.state == "ready", seconds=5)
+        await reached(lambda: engine.state == "ready", seconds=60)
         assert len((await complete(engine, Generation((5,), max_tokens=3)))[0]) == 3
         assert engine.trouble is None
     assert any(message.startswith(f"no engine: {path}: ") for message in caplog.messages)
@@ -326,7 +327,7 @@ async def test_a_file_that_was_replaced_is_not_what_the_next_process_loads(
         (tmp_path / "other").replace(path)
         os.kill(engine_processes()[0], signal.SIGKILL)
         await reached(lambda: engine.state == "dead", seconds=30)
-        await reached(lambda: engine.state == "ready", seconds=5)
+        await reached(lambda: engine.state == "ready", seconds=60)
         assert (await complete(engine, Generation((5, 6), max_tokens=8)))[0] == expected[0]
     os.close(file.descriptor)
 
@@ -367,3 +368,89 @@ async def test_giving_up_a_start_leaves_no_process(tiny_model: TinyModel) -> Non
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert engine_processes() == []
+
+
+class Failures:
+    """An engine whose generations fail while `failing`: its messages are changed on their way."""
+
+    def __init__(self, engine: EngineClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failing = True
+        dispatch = engine._dispatch
+
+        def changed(message: FromEngine) -> None:
+            if self.failing and isinstance(message, Finished):
+                message = Failed(message.number, "the model's logits are not finite")
+            dispatch(message)
+
+        monkeypatch.setattr(engine, "_dispatch", changed)
+
+
+async def fail(engine: EngineClient, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(EngineFailedError, match="the model's logits are not finite"):
+            await complete(engine, Generation((5,), max_tokens=1))
+
+
+async def test_an_engine_that_only_fails_is_in_trouble_until_it_works_again(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = Failures(engine, monkeypatch)
+    await fail(engine, FAILURES - 1)
+    before = engine.trouble
+    await fail(engine, 1)
+    during = engine.trouble
+    failures.failing = False
+    await complete(engine, Generation((5,), max_tokens=1))
+    assert (before, during, engine.trouble) == (None, "every generation fails", None)
+    assert (engine.state, engine.restarts) == ("ready", 0)
+    assert caplog.messages == [
+        "engine fails on every generation; the last one: the model's logits are not finite"
+    ]
+
+
+async def test_failures_between_generations_that_work_are_no_trouble(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = Failures(engine, monkeypatch)
+    for _ in range(2):
+        await fail(engine, FAILURES - 1)
+        async with engine.generate(LONG) as steps:  # a reader that has seen enough
+            await anext(steps)
+    await fail(engine, FAILURES - 1)
+    failures.failing = False
+    await complete(engine, Generation((5,), max_tokens=1))
+    failures.failing = True
+    await fail(engine, FAILURES - 1)
+    assert engine.trouble is None
+
+
+async def test_an_engine_that_fails_on_its_first_prompt_too_is_replaced(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(client, "PROBE_SECONDS", 0.01)
+    failures = Failures(engine, monkeypatch)
+    (useless,) = engine_processes()
+    await fail(engine, FAILURES)
+    await reached(lambda: engine.state == "dead", seconds=30)
+    failures.failing = False
+    await reached(lambda: engine.state == "ready", seconds=60)
+    assert engine.trouble is None
+    assert useless not in engine_processes()
+    assert (
+        "engine fails on its first prompt, too (the model's logits are not finite); ending it"
+        in caplog.messages
+    )
+
+
+async def test_an_engine_that_completes_its_first_prompt_gets_one_more_chance(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PROBE_SECONDS", 0.01)
+    failures = Failures(engine, monkeypatch)
+    await fail(engine, FAILURES)
+    failures.failing = False
+    await reached(lambda: engine.trouble is None, seconds=30)
+    failures.failing = True
+    await fail(engine, 1)
+    assert engine.trouble == "every generation fails"
+    assert engine.restarts == 0

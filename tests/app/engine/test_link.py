@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.engine.link import open_link
-from app.engine.messages import Ready
+from app.engine.messages import Ready, Shutdown
 from tests.descriptors import files_left, open_files
 from tests.tiny import TinyModel
 
@@ -36,5 +36,5 @@ async def test_without_descriptors_nothing_is_started_and_nothing_stays_open(
 async def test_what_is_sent_to_a_process_that_has_ended_is_lost_quietly(tiny_model: TinyModel) -> None:
     link = await open_link(tiny_model.config())
     await link.end()
-    link.send(Ready("litert", "1", 1, 0.0))  # type: ignore[arg-type]
+    link.send(Shutdown())
     assert link.process.returncode == -9

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.config import EngineConfig
+from app.engine.kv.arrays import Floats
 from app.engine.messages import Generation, Sampling
 from app.engine.single.scheduler import Work
-from app.engine.single.static_decoder import FEW, BoundDecoder, open_bound, plan
+from app.engine.single.static_decoder import FEW, BoundDecoder, _Call, open_bound, plan
 from app.model.foreign.static_decoder import read_decoder
 from app.model.kinds import StaticDecoder
 from app.model.tables import read_tables
@@ -127,6 +129,31 @@ def test_a_generation_that_is_closed_leaves_a_sound_cache(
         writing.close()
         found, _ = write(decoder, Generation(tuple(TEXT[20:90]), 6))
         assert ids(found) == reference.greedy(TEXT[20:90], 6, [])
+
+
+@pytest.mark.parametrize("works", [2, None])  # left while the prompt is computed; failed at its end
+def test_values_that_are_not_finite_reach_no_later_generation(
+    decoder: BoundDecoder, reference: Reference, monkeypatch: pytest.MonkeyPatch, works: int | None
+) -> None:
+    run = decoder._run
+
+    def poisoned(call: _Call, tokens: Sequence[int]) -> Floats:
+        logits = run(call, tokens)
+        for cache in decoder._caches.values():
+            cache.fill(np.nan)
+        return np.full_like(logits, np.nan)
+
+    monkeypatch.setattr(decoder, "_run", poisoned)
+    writing = decoder.write(Generation(tuple(TEXT[20:100]), 9))
+    if works is None:
+        with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
+            list(writing)
+    for _ in range(works or 0):
+        next(writing)
+    writing.close()
+    monkeypatch.undo()
+    found, _ = write(decoder, Generation(tuple(TEXT[20:90]), 6))
+    assert ids(found) == reference.greedy(TEXT[20:90], 6, [])
 
 
 def test_a_seed_gives_one_text_and_another_another(decoder: BoundDecoder) -> None:

@@ -41,6 +41,16 @@ async def test_the_probes_say_what_is_wrong_with_the_engine(serve: Serve) -> Non
     ] * 2
 
 
+async def test_an_engine_that_only_fails_is_alive_but_not_ready_and_still_asked(serve: Serve) -> None:
+    async with serve(FakeEngine(trouble="every generation fails")) as client:
+        livez, readyz = await client.get("/livez"), await client.get("/readyz")
+        metrics = (await client.get("/metrics")).text
+        complete = await client.post("/complete", json={"prompt": "x"})
+    assert (livez.status_code, readyz.status_code, complete.status_code) == (200, 503, 200)
+    assert readyz.json()["error"]["message"] == "the engine is of no use: every generation fails"
+    assert "autocomplete_ready 0.0" in metrics
+
+
 async def test_while_the_model_loads_requests_are_told_to_wait(serve: Serve) -> None:
     loaded = asyncio.Event()
 
