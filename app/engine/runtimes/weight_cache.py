@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import hashlib
 import logging
 import mmap
 import os
 import platform
+import secrets
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 20.0
+"""For another process to pack the same weights, which takes about one."""
 
 
 class PackedWeights:
@@ -33,8 +39,12 @@ class PackedWeights:
     def find(self) -> Path | None:
         """The stored file, if its content is what its name says; a damaged one is removed."""
         for path in self._stored(self._digest):
-            if path.name == self._name(checksum(path)):
-                return path
+            try:
+                if path.name == self._name(checksum(path)):
+                    return path
+            except OSError as error:  # another user's
+                logger.warning("%s: %s; the weights are packed anew", path, error.strerror)
+                continue
             logger.warning("%s: damaged; the weights are packed anew", path)
             with suppress(OSError):
                 path.unlink()
@@ -45,19 +55,39 @@ class PackedWeights:
         """Where the weights are that `pack` has written, inside the block.
 
         They are packed in memory first: native code aborts the process where a disk is full. What cannot be
-        stored stays in memory, in one copy.
+        stored stays in memory, in one copy. Of several processes one packs, and the others wait for its file.
         """
         memory = os.memfd_create("packed weights")
         try:
-            place = Path(f"/proc/self/fd/{memory}")
-            pack(place)
-            yield self._store(place)
+            with self._turn():
+                path = self.find()
+                if path is None:
+                    place = Path(f"/proc/self/fd/{memory}")
+                    pack(place)
+                    path = self._store(place)
+            yield path
         finally:
             os.close(memory)
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """No other process is here at the same time, unless one stays too long or the folder has no locks."""
+        try:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            yield
+            return
+        try:
+            end = time.monotonic() + TURN_SECONDS
+            while not _locked(folder) and time.monotonic() < end:
+                time.sleep(TURN_SECONDS / 1000)
+            yield
+        finally:
+            os.close(folder)
+
     def _store(self, place: Path) -> Path:
         path = self._folder / self._name(checksum(place))
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
         try:
             shutil.copyfile(place, part)
             part.replace(path)
@@ -75,10 +105,24 @@ class PackedWeights:
     def _stored(self, digest: str) -> list[Path]:
         """Files of this model for this machine, made from contents of that digest."""
         pattern = f"{glob.escape(self._stem)}.{digest}.{self._machine}*.xnnpack"
-        return sorted(self._folder.glob(pattern)) if self._folder.is_dir() else []
+        try:
+            return sorted(self._folder.glob(pattern)) if self._folder.is_dir() else []
+        except OSError:
+            return []
 
     def _name(self, check: int) -> str:
         return f"{self._stem}.{self._digest}.{self._machine}.{check:08x}.xnnpack"
+
+
+def _locked(folder: int) -> bool:
+    """Whether the folder is ours until it is closed; also where its file system has no locks."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def checksum(path: Path) -> int:

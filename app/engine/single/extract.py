@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -16,7 +17,7 @@ def inner_file(folder: Path, container: Path, digest: str, begin: int, end: int)
     copy = folder / f"{container.stem}.{digest[:16]}.inner.tflite"
     if copy.exists():
         return copy
-    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    part = copy.with_name(f".{copy.name}.{secrets.token_hex(8)}.part")
     try:
         with container.open("rb") as source, part.open("wb") as target:
             while begin < end:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from app.engine.runtimes import weight_cache
 from app.engine.runtimes.weight_cache import PackedWeights, checksum, machine_key
 
 MODEL = Path("folder/model.tflite")
@@ -75,6 +79,103 @@ def test_a_full_disk_costs_memory_and_one_line(
     assert list(tmp_path.iterdir()) == []
     (line,) = caplog.messages
     assert line.endswith(".xnnpack: No space left on device; the packed weights stay in memory")
+
+
+def test_a_file_that_may_not_be_read_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = make(tmp_path)
+    check = weight_cache.checksum
+
+    def refused(path: Path) -> int:
+        if path == written:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return check(path)
+
+    monkeypatch.setattr(weight_cache, "checksum", refused)
+    monkeypatch.setattr(Path, "replace", no_replace)
+    with PackedWeights(tmp_path, MODEL, DIGEST).make(lambda place: place.write_bytes(CONTENT)) as path:
+        assert path.read_bytes() == CONTENT
+    assert list(tmp_path.iterdir()) == [written]
+    assert caplog.messages == [
+        f"{written}: Permission denied; the weights are packed anew",
+        f"{written}: Operation not permitted; the packed weights stay in memory",
+    ]
+
+
+def no_replace(part: Path, target: Path) -> None:
+    """As in a folder whose sticky bit keeps other users' files."""
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_folder_that_may_not_be_searched_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    make(tmp_path)
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert PackedWeights(tmp_path, MODEL, DIGEST).find() is None
+
+
+def test_processes_of_one_number_in_two_containers_do_not_write_to_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[Path] = []
+    copy = shutil.copyfile
+
+    def noted(source: Path, target: Path) -> None:
+        parts.append(target)
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", noted)
+    for _ in range(2):
+        make(tmp_path).unlink()
+    assert len(set(parts)) == 2
+
+
+def test_of_two_processes_one_packs_and_the_other_waits_for_its_file(tmp_path: Path) -> None:
+    packed: list[Path] = []
+
+    def pack(place: Path) -> None:
+        packed.append(place)
+        place.write_bytes(CONTENT)
+
+    def other() -> Path:
+        with PackedWeights(tmp_path, MODEL, DIGEST).make(pack) as path:
+            return path
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def pack_beside(place: Path) -> None:
+            waiting.append(pool.submit(other))
+            pack(place)
+
+        waiting: list[Future[Path]] = []
+        with PackedWeights(tmp_path, MODEL, DIGEST).make(pack_beside) as first:
+            assert waiting[0].result() == first
+    assert len(packed) == 1
+
+
+def test_a_process_that_stays_too_long_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weight_cache, "TURN_SECONDS", 0.05)
+    holder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        assert make(tmp_path).exists()
+    finally:
+        os.close(holder)
+
+
+def test_a_folder_without_locks_is_used_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(folder: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    assert make(tmp_path).exists()
 
 
 def test_files_of_other_models_and_other_machines_stay(tmp_path: Path) -> None:
