@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.errors import STATUS
+from app.http.api import PROBES
+from app.server.unread import UnreadWatch
 from app.settings import Settings
 
 LAST_REQUEST_SECONDS = 0.5
 """For the request of a connection that was accepted just before the server began to end."""
+
+
+SPARE_CONNECTIONS = 20
+"""Over the cap, for the probes: each is read for one request; the oldest makes room for the newest."""
+
+SPARE_SECONDS = 1.0
+"""For the request of a spare connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +54,28 @@ class ConnectionLimits:
 
 
 class BoundedConfig(Config):
-    """uvicorn's configuration, with our limits for its connections."""
+    """uvicorn's configuration, with our limits for its connections.
+
+    Attributes:
+        spare: Connections over the cap, the oldest first.
+    """
 
     def __init__(self, app: Any, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(app, http=BoundedConnection, **options)
         self.limits = limits
+        self.spare: dict[BoundedConnection, None] = {}
+
+
+class RefusedError(Exception):
+    """Ends the parser's reading of a connection that has been answered or closed."""
 
 
 class BoundedConnection(HttpToolsProtocol):
     """uvicorn's HTTP connection with the limits that it leaves to a proxy.
 
     A head must be complete in time, also the next one on a kept connection, and so must the rest of a body
-    whose request has been answered already. A reader that stalls for long has left.
+    whose request has been answered already. A reader that stalls has left. Over the cap of connections some
+    are still read, so that the probes are answered.
     """
 
     def __init__(
@@ -65,42 +88,60 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         assert isinstance(config, BoundedConfig)
         self._limits = config.limits
+        self._spare = config.spare
         self._deadline: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._in_head = False
         self._receiving = False
         self._ending = False
+        self._deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a head, unless there are too many connections."""
+        """Expect a head; over the cap, for a short time."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
-            self._refuse("not_ready", "too many connections", b"retry-after: 1\r\n")
-        else:
+        self._unread = UnreadWatch(transport, self.loop, self._limits.send_seconds)
+        if len(self.connections) <= self._limits.connections:
             self._expect(self._limits.head_seconds)
+            return
+        self._spare[self] = None
+        self._expect(SPARE_SECONDS, self._refuse_crowd)
+        if len(self._spare) > SPARE_CONNECTIONS:
+            next(iter(self._spare))._refuse_crowd()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
         self._expect(None)
-        self._reader_moves()
+        self._unread.end()
+        self._spare.pop(self, None)
         super().connection_lost(exc)
 
-    def pause_writing(self) -> None:
-        """The reader is behind by more than a buffer; without an abort, the connection would wait for it."""
-        super().pause_writing()
-        self._stalled = self.loop.call_later(self._limits.send_seconds, self.transport.abort)
+    def data_received(self, data: bytes) -> None:
+        """Read on; a wish to change the protocol is passed over (RFC 9110, 7.8)."""
+        self._unset_keepalive_if_required()
+        while data and not self._deaf:
+            try:
+                self.parser.feed_data(data)
+                return
+            except HttpParserUpgrade as upgrade:
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            except HttpParserError:
+                if not self._deaf:
+                    self._refuse("malformed_http", "Invalid HTTP request received.")
 
-    def resume_writing(self) -> None:
-        """The reader has caught up."""
-        super().resume_writing()
-        self._reader_moves()
+    def pause_writing(self) -> None:
+        """The reader is behind by more than a buffer."""
+        super().pause_writing()
+        self._unread.begin()
 
     def on_message_begin(self) -> None:
         """Expect the rest of the head."""
         super().on_message_begin()
         self._head_bytes = 0
-        self._receiving = True
-        self._expect(self._limits.head_seconds)
+        self._in_head = self._receiving = True
+        if self not in self._spare:
+            self._expect(self._limits.head_seconds)
 
     def on_url(self, url: bytes) -> None:
         """Count."""
@@ -108,19 +149,34 @@ class BoundedConnection(HttpToolsProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count."""
-        super().on_header(name, value)
+        """Count; a trailer is no header (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
         self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """The head was in time; the body has a deadline of its own."""
-        self._expect(None)
+        self._in_head = False
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse("method_not_allowed", "no tunnels here")
+                raise RefusedError
+            return
+        if self in self._spare:
+            if self.url.partition(b"?")[0].decode(errors="replace") not in PROBES:
+                self._refuse_crowd()
+                raise RefusedError
+            self._ending = True
+        else:
+            self._expect(None)
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Nothing is expected."""
+        if self.parser.should_upgrade():
+            return
         self._receiving = False
         self._expect(None)
         super().on_message_complete()
@@ -128,6 +184,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Expect the rest of the body, if any: what is still sent after an early refusal."""
         super().on_response_complete()
+        self._unread.begin()
         if self._receiving:
             self._expect(self._limits.body_seconds)
 
@@ -139,28 +196,65 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             super().shutdown()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        self._refuse("malformed_http", msg)
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        plain = cycle.scope["http_version"] in ("0.9", "1.0")
+        super()._start_asgi_task(cycle, without_chunks(cycle, app) if plain else app)
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was read last, as it would be without the header that asks for another protocol."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", b""])
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
+        if self._head_bytes > self._limits.head_bytes:
             self._refuse("head_too_large", f"the head is larger than {self._limits.head_bytes} bytes")
+            raise RefusedError
 
-    def _reader_moves(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-
-    def _expect(self, seconds: float | None) -> None:
-        """Close the connection after some seconds, unless called again before."""
+    def _expect(self, seconds: float | None, otherwise: Callable[[], None] | None = None) -> None:
+        """Close the connection after some seconds, or do otherwise, unless called again before."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.close)
+        late = otherwise or self.transport.close
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, late)
+
+    def _refuse_crowd(self) -> None:
+        self._spare.pop(self, None)
+        self._refuse("not_ready", "too many connections", b"retry-after: 1\r\n")
 
     def _refuse(self, code: str, message: str, header: bytes = b"") -> None:
-        error = {"code": code, "message": message, "request_id": None}
-        body = json.dumps({"error": error}).encode()
-        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body)
-        self.transport.write(STATUS_LINE[STATUS[code]] + head + header + b"\r\n" + body)
+        """Read nothing more; answer with an error and close, or close once what runs has been answered."""
+        self._deaf = True
+        running = self.cycle is not None and not self.cycle.response_complete
+        if running and (self._in_head or not self._receiving):
+            self.cycle.keep_alive = False
+            return
+        if not (running and self.cycle.response_started):
+            error = {"code": code, "message": message, "request_id": None}
+            body = json.dumps({"error": error}).encode()
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n"
+            self.transport.write(STATUS_LINE[STATUS[code]] + head % len(body) + header + b"\r\n" + body)
+        self._unread.begin()
         self.transport.close()
+
+
+def without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
+    """An application whose answers of unknown length end with the connection: HTTP/1.0 knows no chunks."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        endless = False
+
+        async def send_plain(message: Message) -> None:
+            nonlocal endless
+            if message["type"] == "http.response.start":
+                endless = all(name != b"content-length" for name, _ in message["headers"])
+                if endless:
+                    cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
+            elif endless and not message.get("more_body", False):
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_plain)
+
+    return answer

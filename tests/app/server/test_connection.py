@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.server.connection import SPARE_CONNECTIONS
 from tests.fakes import ByteTokenizer, FakeEngine
 
 Listen = Callable[..., str]
@@ -115,6 +116,132 @@ def test_more_connections_than_the_cap_are_503(listen: Listen) -> None:
     wait_until(lambda: httpx.get(f"{url}/livez").status_code == 200)
 
 
+def answer_to(url: str, request: bytes) -> bytes:
+    """All that comes back until the connection is closed."""
+    with connected(url) as connection:
+        connection.sendall(request)
+        return read_all(connection)
+
+
+def test_over_the_cap_the_probes_are_answered_however_many_connections_are_open(listen: Listen) -> None:
+    url = listen(max_connections=2)
+    with ExitStack() as stack:
+        for _ in range(2 + 2 * SPARE_CONNECTIONS):
+            stack.enter_context(connected(url))
+        for path in (b"/livez", b"/readyz?verbose"):
+            answer = answer_to(url, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close" in answer
+        refused = answer_to(url, HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert json.loads(refused.partition(b"\r\n\r\n")[2])["error"]["message"] == "too many connections"
+
+
+def test_over_the_cap_a_probe_that_is_never_complete_is_503(listen: Listen) -> None:
+    url = listen(max_connections=1)
+    for begun in (b"GET /live", b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"):
+        with connected(url):
+            assert answer_to(url, begun).startswith(b"HTTP/1.1 503 ")
+
+
+def test_over_the_cap_the_newest_takes_the_place_of_the_oldest(listen: Listen) -> None:
+    url = listen(max_connections=1)
+    with ExitStack() as stack:
+        stack.enter_context(connected(url))
+        oldest, *_ = [stack.enter_context(connected(url)) for _ in range(SPARE_CONNECTIONS + 1)]
+        assert read_all(oldest).startswith(b"HTTP/1.1 503 ")
+
+
+UPGRADES = {
+    "curl --http2": b"Connection: Upgrade, HTTP2-Settings\r\n"
+    b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIA\r\n",
+    "Java": b"Connection: Upgrade, HTTP2-Settings\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\nUpgrade: h2c\r\n",
+    "WebSocket": b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n",
+    "TLS": b"Upgrade: TLS/1.0\r\nConnection: upgrade\r\n",
+    "two": b"Connection: upgrade\r\nUpgrade: h2c\r\nupgrade: other\r\n",
+}
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_a_wish_to_change_the_protocol_is_passed_over(listen: Listen, upgrade: bytes, pause: float) -> None:
+    with connected(listen()) as connection:
+        for last in (b"", b"Connection: close\r\n"):
+            connection.sendall(HEAD + upgrade + last + b"Content-Length: %d\r\n\r\n" % len(BODY))
+            time.sleep(pause)
+            connection.sendall(BODY)
+        answers = read_all(connection)
+    assert [part[:4] for part in answers.split(b"HTTP/1.1 ")] == [b"", b"200 ", b"200 "]
+
+
+def test_a_body_behind_a_wish_to_change_the_protocol_is_no_request(listen: Listen) -> None:
+    inner = b"GET /model HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = HEAD + UPGRADES["curl --http2"] + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    with connected(listen()) as connection:
+        connection.sendall(head)
+        time.sleep(0.1)
+        connection.sendall(inner)
+        answers = read_all(connection)
+    assert [part[:4] for part in answers.split(b"HTTP/1.1 ")] == [b"", b"422 "]
+
+
+def test_a_body_in_chunks_behind_a_wish_to_change_the_protocol_is_read(listen: Listen) -> None:
+    head = HEAD + UPGRADES["Java"] + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    assert answer_to(listen(), head + chunks).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_tunnel_is_refused(listen: Listen) -> None:
+    answer = answer_to(listen(), b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "method_not_allowed"
+
+
+def test_a_trailer_is_no_header(listen: Listen) -> None:
+    url = listen(api_keys=("secret",))
+    chunks = b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+    head = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n"
+    key = b"Authorization: Bearer secret\r\n"
+    for chunk, status in ((head + key + b"\r\n" + chunks, b"200"), (head + b"\r\n" + chunks + key, b"401")):
+        assert answer_to(url, chunk + b"\r\n").startswith(b"HTTP/1.1 %b " % status)
+
+
+def test_trailers_count_as_a_head(listen: Listen) -> None:
+    with connected(listen(max_header_bytes=2048)) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 600)
+        assert read_all(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_what_is_not_http_behind_a_request_does_not_disturb_its_answer(listen: Listen) -> None:
+    url = listen(FakeEngine(pause=0.01))
+    answer = answer_to(
+        url, HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY + b"\x16\x03nonsense\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["choices"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_http_1_0_is_answered_without_chunks(listen: Listen, stream: bool) -> None:
+    body = json.dumps({"prompt": "x", "stream": stream}).encode()
+    request = HEAD.replace(b"1.1", b"1.0") + b"Connection: keep-alive\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    )
+    head, _, answer = answer_to(listen(), request + body).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+    assert answer.endswith(b"\n\ndata: [DONE]\n\n" if stream else b"}")
+    assert answer.startswith(b'data: {"id"' if stream else b'{"id"')
+
+
+def test_http_1_0_gets_head_without_a_body(listen: Listen) -> None:
+    _, _, body = answer_to(listen(), b"HEAD /metrics HTTP/1.0\r\n\r\n").partition(b"\r\n\r\n")
+    assert body == b""
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"nonsense\r\n\r\n"]
 )
@@ -182,6 +309,20 @@ def test_a_reader_that_stalls_loses_its_slots_and_its_connection(listen: Listen)
         metrics = httpx.get(f"{url}/metrics").text
     assert "autocomplete_cancelled_total 1.0" in metrics
     assert engine.running == 0
+
+
+def test_a_reader_that_stalls_with_little_unread_loses_its_connection(listen: Listen) -> None:
+    url = listen(send_buffer=BUFFER, send_timeout_seconds=0.4, keep_alive_seconds=60)
+    request = b"GET /model HTTP/1.1\r\nHost: x\r\n\r\n"
+    size = len(answer_to(url, request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")))
+    count = 6 * BUFFER // size  # more than the kernel holds, by less than the loop's own limit of 64 KiB
+    before = open_files()
+    with connected(url, BUFFER) as connection:
+        for _ in range(count):
+            connection.sendall(request)
+        wait_until(lambda: open_files() == before + 2)
+        wait_until(lambda: open_files() == before + 1)  # our end
+        assert BUFFER < len(read_all(connection)) < (count - 1) * size
 
 
 def test_a_reader_that_is_slow_gets_everything(listen: Listen) -> None:
