@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from app.__main__ import main as serve_process
 from app.completion.defaults import job_with_defaults, plain_job, sampling_with_defaults
 from app.completion.job import Outcome, Piece
 from app.completion.limits import LARGEST_SEED, MOST_STOPS
@@ -27,6 +26,7 @@ from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.word_list import MalformedListError
 from app.main import create_app
+from app.server.start import start as serve_process
 from app.settings import PREFIX, Settings, setting_faults
 
 BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"

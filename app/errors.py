@@ -12,6 +12,8 @@ STATUS = {
     "method_not_allowed": 405,
     "request_timeout": 408,
     "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "misdirected_request": 421,
     "invalid_request": 422,
     "overloaded": 429,
     "head_too_large": 431,
@@ -85,6 +87,27 @@ class BodyTooLargeError(ServiceError):
         super().__init__(f"the body is larger than {most} bytes")
 
 
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is compressed."""
+
+    code = "unsupported_media_type"
+
+    def __init__(self, message: str = "a body must not be compressed") -> None:
+        super().__init__(message)
+
+
+class MisdirectedRequestError(ServiceError):
+    """The request is for a host that is not this service."""
+
+    code = "misdirected_request"
+
+    def __init__(
+        self,
+        message: str = "this is not the host that was asked for; AUTOCOMPLETE_ALLOWED_HOSTS names others",
+    ) -> None:
+        super().__init__(message)
+
+
 class InvalidRequestError(ServiceError):
     """The request cannot be honoured as written.
 
@@ -128,6 +151,13 @@ class NotReadyError(RetryableError):
     code = "not_ready"
 
     def __init__(self, message: str = "the model is not ready", retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after)
+
+
+class EndingError(NotReadyError):
+    """The server ends, and its grace period is over before this request is."""
+
+    def __init__(self, message: str = "the server is ending", retry_after: float = 1.0) -> None:
         super().__init__(message, retry_after)
 
 

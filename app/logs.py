@@ -64,4 +64,6 @@ def configure_logs(settings: Settings) -> None:
     # What no format of ours shows need not be found out for each line.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if settings.log_level == "info":  # our own lines say who is ready
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)

@@ -26,6 +26,7 @@ from app.guard.token_bias import ProfanityBias
 from app.guard.verdict import Thresholds
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
+from app.http.host_check import HostCheck, is_loopback
 from app.http.middleware import BodyReceiver, KeyCheck, Observer
 from app.http.routes import routes_of
 from app.metrics import Metrics
@@ -163,12 +164,15 @@ def _middleware(settings: Settings, metrics: Metrics, paths: frozenset[str]) -> 
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "traceparent"],
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["*"],  # of a named origin, whatever its client library adds
+        allow_private_network=True,
         expose_headers=["X-Request-ID", "Retry-After"],
     )
+    checked = settings.allowed_hosts or is_loopback(settings.host)
     return [
         Middleware(Observer, metrics=metrics, paths=paths),
+        *([Middleware(HostCheck, hosts=settings.allowed_hosts)] if checked else []),
         *([cors] if settings.cors_origins else []),
         *([key_check] if keys.required else []),
         Middleware(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,7 +36,9 @@ class Settings(BaseSettings):
         default=1, ge=1, le=64, description="Server processes, each with an engine; threads are divided"
     )
     max_connections: int = Field(
-        default=1024, ge=1, description="Open connections; more are told 503 and closed"
+        default=1024,
+        ge=1,
+        description="Open connections, fewer where fewer files may be open; over them, only probes",
     )
     max_header_bytes: int = Field(
         default=16_384, ge=1024, description="Bytes of one request's head; more is 431"
@@ -187,10 +190,16 @@ class Settings(BaseSettings):
         default=(), description="Accepted keys, separated by commas; none and no file: everyone may ask"
     )
     api_keys_file: Path | None = Field(
-        default=None, description="Accepted keys, one a line; reloaded on change"
+        default=None, description="Accepted keys, one a line; # begins a comment line; reloaded on change"
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Web origins whose pages may call, separated by commas; none turns CORS off"
+    )
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names in Host headers that are this service's, separated by commas, *.example.com too; "
+        "where it is given, or the service listens on loopback, others are told 421; * accepts all",
     )
 
     # What it shows
@@ -214,12 +223,15 @@ class Settings(BaseSettings):
     )
     grace_seconds: int = Field(default=30, ge=1, description="For requests in flight to finish after that")
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("api_keys", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts:
+            raise ValueError("a list without an entry; leave the variable out, or empty, for none")
+        return parts
 
     @property
     def engine_threads(self) -> int:
@@ -249,8 +261,20 @@ LIMITS = (
 def setting_faults(error: ValidationError) -> str:
     """What is wrong with settings, one variable a line."""
     return "\n".join(
-        f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
+        f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
     )
+
+
+def unknown_settings(environment: Iterable[str]) -> list[str]:
+    """Variables that look like settings and are none, each with the setting that it may be meant for."""
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    found = [name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known]
+    return [_unknown(name, get_close_matches(name.upper(), known, 1)) for name in sorted(found)]
+
+
+def _unknown(name: str, close: Sequence[str]) -> str:
+    return f"{name} is no setting" + "".join(f"; is it {other}?" for other in close)
 
 
 def settings_table(names: Iterable[str] = Settings.model_fields) -> str:

@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 """Seconds between two checks of the engine's counters and the guard's files."""
 
+LOOK_SECONDS = 0.1
+"""Between two looks, while the model loads, at whether the process has been told to end."""
+
 
 @dataclass(slots=True)
 class Service:
@@ -68,8 +71,8 @@ class Service:
         """
         tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch())]
         try:
-            if self.settings.workers > 1:
-                await tasks[0]
+            while self.settings.workers > 1 and not self.draining and not tasks[0].done():
+                await asyncio.wait(tasks[:1], timeout=LOOK_SECONDS)
             yield
         finally:
             for task in tasks:
@@ -83,6 +86,9 @@ class Service:
         except ModelRefusedError as error:
             self.refused = str(error)
             logger.error("%s", error)
+        except Exception as error:
+            self.refused = f"the engine cannot be started: {error!r}"
+            logger.exception("the engine cannot be started")
 
     async def _watch(self) -> None:
         while True:

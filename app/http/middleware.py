@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLargeError, RequestTimeoutError, ServiceError, UnauthorizedError
+from app.errors import BodyTooLargeError, EndingError, RequestTimeoutError, ServiceError, UnauthorizedError
 from app.http.api_keys import ApiKeys
 from app.http.disconnect import ClientLeftError
 from app.http.error_responses import CLIENT_LEFT, as_service_error, error_response
@@ -49,6 +49,10 @@ class Observer:
             answer = as_service_error(error)
             if not record.status:
                 await error_response(answer, scope)(scope, receive, send_named)
+        except asyncio.CancelledError:  # the grace period is over
+            if record.status:
+                raise
+            await error_response(EndingError(), scope)(scope, receive, send_named)
         finally:
             self._close(scope, record)
 
@@ -89,12 +93,15 @@ class KeyCheck:
     def __init__(self, app: ASGIApp, keys: ApiKeys, open_paths: AbstractSet[str]) -> None:
         self._app = app
         self._keys = keys
+        self._reading = asyncio.Lock()
         self._open_paths = open_paths
         self._open_folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
+            if self._keys.changed:
+                await self._read_keys()
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
             if not self._keys.accept(authorization):
                 await error_response(UnauthorizedError(), scope)(scope, receive, send)
@@ -103,6 +110,12 @@ class KeyCheck:
 
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(self._open_folders)
+
+    async def _read_keys(self) -> None:
+        """Beside the event loop: there may be very many."""
+        async with self._reading:
+            if self._keys.changed:
+                await asyncio.to_thread(self._keys.read)
 
 
 class BodyReceiver:
@@ -140,7 +153,7 @@ class BodyReceiver:
             ClientLeftError: The client left before it was complete.
         """
         for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > self._max_bytes:
+            if name == b"content-length" and _exceeds(value, self._max_bytes):
                 raise BodyTooLargeError(self._max_bytes)
         body = bytearray()
         try:
@@ -157,3 +170,9 @@ class BodyReceiver:
         except TimeoutError:
             raise RequestTimeoutError(self._timeout_seconds) from None
         return bytes(body)
+
+
+def _exceeds(digits: bytes, most: int) -> bool:
+    """Whether a number is larger, of however many digits."""
+    digits = digits.lstrip(b"0")
+    return len(digits) > len(str(most)) or (digits.isdigit() and int(digits) > most)

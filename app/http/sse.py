@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.errors import EndingError
 from app.http.disconnect import ClientLeftError, WhileConnected
 from app.http.error_responses import as_service_error, envelope
 from app.http.request_record import record_of
@@ -22,7 +23,8 @@ class EventStream(Response):
     """Sends each answer of an iterator as one event; an answer is anything that pydantic can write.
 
     The response starts with the first event or ping: an error before it has its own status, a later one is an
-    event with the same envelope. When the client leaves, the iterator is closed.
+    event with the same envelope. When the client leaves, the iterator is closed. No proxy on the way may
+    compress the events, which it would do in pieces of its own size.
     """
 
     media_type = "text/event-stream"
@@ -33,7 +35,7 @@ class EventStream(Response):
         self._started = False
         self.status_code = 200
         self.background = None
-        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self.init_headers({"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -43,6 +45,11 @@ class EventStream(Response):
                 await self._write(send, DONE, more=False)
         except ClientLeftError:
             record_of(scope).left = True
+        except asyncio.CancelledError:  # the grace period is over
+            if not self._started:
+                raise
+            await self._write(send, b"data: %b\n\n" % envelope(EndingError(), scope))
+            await self._write(send, DONE, more=False)
 
     async def _send_answers(self, scope: Scope, send: Send) -> None:
         """Send every answer, or the error that ends them."""

@@ -1,97 +1,124 @@
-"""Several server processes on one socket, each with an engine of its own."""
+"""Several server processes on the same sockets, each with an engine of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from prometheus_client.multiprocess import mark_process_dead
-
+from app.backoff import Backoff
 from app.server.lifecycle import REFUSED
-from app.settings import Settings
+from app.server.signals import heeded
+from app.server.sockets import url_of
+from app.server.worker_metrics import end_metrics, metrics_folder
 
 logger = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "app")
 
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted; uvicorn's own number."""
-
-RESTART_SECONDS = 1.0
-"""Between the death of a worker and its successor."""
+UNBEGUN = (-signal.SIGTERM, -signal.SIGINT)
+"""Statuses of workers that were told to end before they could listen: nothing had begun."""
 
 
 class Workers:
     """Starts a command some times over, replaces those that die, and passes signals on.
 
-    The command is given the descriptor of the listening socket as its last argument.
+    The command's last arguments are the worker's number and the descriptors of the listening sockets.
     """
 
-    def __init__(self, count: int, listening: socket.socket, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        count: int,
+        sockets: Sequence[socket.socket],
+        command: Sequence[str],
+        on_death: Callable[[int], None],
+    ) -> None:
         self._count = count
-        self._listening = listening
+        self._url = url_of(sockets)
+        self._descriptors = [listening.fileno() for listening in sockets]
         self._command = command
+        self._on_death = on_death
         self._processes: set[asyncio.subprocess.Process] = set()
-        self._ending = False
+        self._ending = asyncio.Event()
         self._statuses: list[int] = []
 
     async def run(self) -> int:
         """Serve until told to end; the worst exit status of a worker."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, number)
+        for number in heeded():
+            loop.add_signal_handler(number, self._end, signal.SIGTERM if number == signal.SIGHUP else number)
+        logger.info("%d workers running on %s", self._count, self._url)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._count):
-                group.create_task(self._keep())
+            for worker in range(self._count):
+                group.create_task(self._keep(worker))
         return max(self._statuses, default=0)
 
     def _end(self, number: int) -> None:
-        self._ending = True
+        self._ending.set()
         for process in self._processes:
-            process.send_signal(number)
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
 
-    async def _keep(self) -> None:
-        """Keep one worker running until the end; one that refuses to start ends all."""
-        while not self._ending:
-            status = await self._work()
-            if status == REFUSED and not self._ending:
-                self._end(signal.SIGTERM)
-            if self._ending:
-                self._statuses.append(status)
-                return
-            logger.error("worker died with status %d; starting another", status)
-            await asyncio.sleep(RESTART_SECONDS)
+    async def _keep(self, worker: int) -> None:
+        """Keep one worker running until the end; one that refuses to start at all ends all."""
+        backoff, starts = Backoff(), 0
+        while not self._ending.is_set():
+            starts += 1
+            try:
+                status = await self._work(worker, backoff)
+            except (OSError, RuntimeError) as error:  # no process or thread can be had now
+                reason = f"cannot be started: {error}"
+            else:
+                reason = f"died with status {status}"
+                if status == REFUSED and starts == 1 and not self._ending.is_set():
+                    self._end(signal.SIGTERM)
+                if self._ending.is_set():
+                    self._statuses.append(_exit_status(status))
+                    return
+            wait = backoff.ended()
+            logger.error("worker %s; starting another%s", reason, f" in {wait:g} s" if wait else "")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), wait)
 
-    async def _work(self) -> int:
-        descriptor = self._listening.fileno()
+    async def _work(self, worker: int, backoff: Backoff) -> int:
         process = await asyncio.create_subprocess_exec(
             *self._command,
-            str(descriptor),
-            pass_fds=[descriptor],
+            str(worker),
+            *map(str, self._descriptors),
+            pass_fds=self._descriptors,
             start_new_session=True,  # a terminal's Ctrl+C reaches the workers once: through us
         )
+        backoff.started()
         self._processes.add(process)
+        if self._ending.is_set():  # while it was started
+            process.send_signal(signal.SIGTERM)
         try:
             return await process.wait()
         finally:
             self._processes.remove(process)
-            mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
+            self._on_death(worker)
 
 
-def serve_workers(settings: Settings, command: Sequence[str] = COMMAND) -> int:
+def _exit_status(status: int) -> int:
+    """As a shell would have it; 0 for one that had not begun."""
+    if status in UNBEGUN:
+        return 0
+    return 128 - status if status < 0 else status
+
+
+def serve_workers(count: int, sockets: Sequence[socket.socket], command: Sequence[str] = COMMAND) -> int:
     """Serve with several processes; the exit status."""
-    with TemporaryDirectory(prefix="autocomplete-metrics-") as folder, socket.socket() as listening:
-        os.environ.setdefault(METRICS_FOLDER, folder)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(BACKLOG)
-        logger.info("%d workers running on http://%s:%d", settings.workers, *listening.getsockname())
-        return asyncio.run(Workers(settings.workers, listening, command).run())
+    with metrics_folder() as folder:
+
+        def forget(worker: int) -> None:
+            if folder is not None:
+                end_metrics(folder, worker)
+
+        async def run() -> int:
+            return await Workers(count, sockets, command, forget).run()
+
+        return asyncio.run(run())

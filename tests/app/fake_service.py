@@ -1,4 +1,4 @@
-"""`python -m tests.app.fake_service PAUSE [FD]`: the service as processes, over the scripted engine.
+"""`python -m tests.app.fake_service PAUSE [NUMBER FD...]`: the service over the scripted engine.
 
 A PAUSE of `refused` makes the engine refuse the model; TEST_LOADING_SECONDS is how long it loads.
 """
@@ -18,6 +18,8 @@ from app.guard.verdict import Thresholds
 from app.logs import configure_logs
 from app.main import create_app
 from app.server.lifecycle import serve, uncollected
+from app.server.sockets import bind_sockets
+from app.server.worker_metrics import share_metrics
 from app.server.workers import serve_workers
 from app.settings import Settings
 from tests.app.conftest import tiny_manifest
@@ -39,11 +41,20 @@ class RefusingEngine(FakeEngine):
         raise ModelRefusedError("tiny.tflite: built for the other runtime")
 
 
-def main(pause: str, *descriptors: str) -> int:
+def main(pause: str, *arguments: str) -> int:
     settings = Settings()
     configure_logs(settings)
-    if settings.workers > 1 and not descriptors:
-        return serve_workers(settings, (sys.executable, "-m", "tests.app.fake_service", pause))
+    supervisor = None
+    if arguments:
+        worker, *descriptors = map(int, arguments)
+        share_metrics(worker)
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        supervisor = os.getppid()
+    else:
+        sockets = bind_sockets(settings.host, settings.port)
+        if settings.workers > 1:
+            command = (sys.executable, "-m", "tests.app.fake_service", pause)
+            return serve_workers(settings.workers, sockets, command)
 
     def compose() -> FastAPI:
         guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
@@ -55,9 +66,7 @@ def main(pause: str, *descriptors: str) -> int:
             guard=lambda: guard,
         )
 
-    return serve(
-        uncollected(compose), [socket.socket(fileno=int(descriptor)) for descriptor in descriptors] or None
-    )
+    return serve(uncollected(compose), sockets, supervisor)
 
 
 if __name__ == "__main__":

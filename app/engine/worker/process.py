@@ -62,7 +62,11 @@ def open_runner(config: EngineConfig) -> Runner:
 
 def serve(channel: Channel) -> None:
     """Load the model that the first message names, then serve until told to stop or left alone."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # may reach the whole group; the HTTP process decides
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # may reach the whole group; the HTTP process decides
         signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError), _logging_to(channel):
         (config,) = channel.receive(timeout=None)

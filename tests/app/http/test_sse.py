@@ -46,7 +46,7 @@ async def sent_by(answer: EventStream) -> list[dict[str, Any]]:
 async def test_events_are_sent_one_by_one_and_then_done() -> None:
     start, *bodies = await sent_by(stream(two_answers()))
     assert start["status"] == 200
-    assert (b"cache-control", b"no-store") in start["headers"]
+    assert (b"cache-control", b"no-store, no-transform") in start["headers"]
     assert [body["body"] for body in bodies] == [b'data: "one"\n\n', b'data: "two"\n\n', b"data: [DONE]\n\n"]
     assert [body["more_body"] for body in bodies] == [True, True, False]
 
