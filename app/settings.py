@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +17,9 @@ PREFIX = "AUTOCOMPLETE_"
 
 SLOTS_OF_A_THREAD = 4
 """Beyond it a step grows as fast as its tokens do (docs/engine.md)."""
+
+MISSPELT = 0.8
+"""How similar a name is, from 0 to 1, that is most likely the same one misspelt."""
 
 MOST_SLOTS = 32
 """Unless more are asked for: each costs memory."""
@@ -268,13 +271,23 @@ def setting_faults(error: ValidationError) -> str:
 
 def unknown_settings(environment: Iterable[str]) -> list[str]:
     """Variables that look like settings and are none, each with the setting that it may be meant for."""
-    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
-    found = [name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known]
-    return [_unknown(name, get_close_matches(name.upper(), known, 1)) for name in sorted(found)]
+    looking = [name for name in sorted(environment) if name.upper().startswith(PREFIX)]
+    found = [
+        name for name in looking if name.upper().removeprefix(PREFIX).lower() not in Settings.model_fields
+    ]
+    return [f"{name} is no setting{_suggestion(name)}" for name in found]
 
 
-def _unknown(name: str, close: Sequence[str]) -> str:
-    return f"{name} is no setting" + "".join(f"; is it {other}?" for other in close)
+def _suggestion(name: str) -> str:
+    """The nearest setting: one misspelt, else one with something added, else one that is similar.
+
+    The prefix, which all have, makes none of them nearer.
+    """
+    known = list(Settings.model_fields)
+    asked = name.upper().removeprefix(PREFIX).lower()
+    shorter = sorted((other for other in known if asked.startswith(f"{other}_")), key=len)
+    near = get_close_matches(asked, known, 1, MISSPELT) or shorter[-1:] or get_close_matches(asked, known, 1)
+    return "".join(f"; is it {PREFIX}{other.upper()}?" for other in near)
 
 
 def settings_table(names: Iterable[str] = Settings.model_fields) -> str:

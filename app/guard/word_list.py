@@ -77,7 +77,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         MalformedListError: For a file that cannot be read or is not UTF-8.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise MalformedListError(f"{path}: {error}") from error
     for number, line in enumerate(text.splitlines(), 1):

@@ -19,6 +19,7 @@ from app.errors import (
     RetryableError,
     ServiceError,
     UnauthorizedError,
+    UnsupportedMediaTypeError,
 )
 from app.http.disconnect import ClientLeftError
 from app.http.request_record import record_of
@@ -47,6 +48,8 @@ def error_response(error: ServiceError, scope: Scope) -> Response:
     response = Response(envelope(error, scope), error.status, media_type="application/json")
     if isinstance(error, RetryableError):
         response.headers["Retry-After"] = str(ceil(error.retry_after))
+    if isinstance(error, UnsupportedMediaTypeError):
+        response.headers["Accept-Encoding"] = "identity"
     if isinstance(error, UnauthorizedError):
         for challenge in CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)

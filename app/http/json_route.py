@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
 from typing import Any, get_type_hints
@@ -12,11 +14,26 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, UnsupportedMediaTypeError
 
 Endpoint = Callable[..., Coroutine[Any, Any, object]]
 
 JSON = b"application/json"
+
+PLAIN_CODINGS = {
+    b"content-encoding": (b"", b"identity"),
+    b"transfer-encoding": (b"", b"identity", b"chunked"),
+}
+"""What these headers may say: nothing here unpacks a body."""
+
+ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escaped pair of surrogates, a lone one, any other escape."""
+
+RAW_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+"""A surrogate as UTF-8 would write it, if it could."""
 
 LONGEST_NAME = 40
 """Characters of an unknown field's name that are compared with the known ones."""
@@ -42,7 +59,7 @@ def _json_app(endpoint: Endpoint) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         _check_media_type(scope)
         try:
-            body = model.model_validate_json(scope["body"])
+            body = model.model_validate_json(readable(scope["body"]))
         except ValidationError as error:
             raise _first_fault(error, names) from None
         answer = await endpoint(Request(scope, receive, send), body)
@@ -58,10 +75,26 @@ def _json_app(endpoint: Endpoint) -> ASGIApp:
 
 
 def _check_media_type(scope: Scope) -> None:
+    json = False
     for name, value in scope["headers"]:
         if name == b"content-type" and value.partition(b";")[0].strip().lower() == JSON:
-            return
-    raise InvalidRequestError(None, "a JSON object with Content-Type: application/json is required")
+            json = True
+        if value.strip().lower() not in PLAIN_CODINGS.get(name, (value.strip().lower(),)):
+            raise UnsupportedMediaTypeError
+    if not json:
+        raise InvalidRequestError(None, "a JSON object with Content-Type: application/json is required")
+
+
+def readable(body: bytes) -> bytes:
+    """A body without what editors leave in it: a byte-order mark, and halves of characters.
+
+    An emoji that was cut in two by UTF-16 arrives as a lone surrogate, escaped or as bytes of its own: it
+    becomes U+FFFD, as browsers would send it.
+    """
+    body = body.removeprefix(BOM_UTF8)
+    if b"\\ud" in body or b"\\uD" in body:
+        body = ESCAPES.sub(lambda found: b"\\ufffd" if found["lone"] else found[0], body)
+    return RAW_SURROGATE.sub(b"\xef\xbf\xbd", body) if b"\xed" in body else body
 
 
 def _field_names(model: type[BaseModel]) -> frozenset[str]:

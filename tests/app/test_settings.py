@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import LIMITS, PREFIX, Settings, settings_table
+from app.settings import LIMITS, PREFIX, Settings, setting_faults, settings_table, unknown_settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 TABLE = DOCS / "settings.md"
@@ -32,6 +32,33 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("AUTOCOMPLETE_TEXT_OPS", "")
     assert Settings().api_keys == ()
     assert Settings().text_ops is None
+
+
+@pytest.mark.parametrize("name", ["api_keys", "cors_origins", "allowed_hosts"])
+@pytest.mark.parametrize("value", [",", " ", " , ,"])
+def test_a_list_that_was_meant_has_an_entry(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    variable = f"{PREFIX}{name.upper()}"
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert setting_faults(refused.value) == (
+        f"{variable}: a list without an entry; leave the variable out, or empty, for none"
+    )
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_one_that_is() -> None:
+    environment = {
+        "AUTOCOMPLETE_APIKEYS_FILE": "AUTOCOMPLETE_API_KEYS_FILE",
+        "AUTOCOMPLETE_API_KEY": "AUTOCOMPLETE_API_KEYS",
+        "AUTOCOMPLETE_MAX_TOKEN": "AUTOCOMPLETE_MAX_TOKENS",
+        "AUTOCOMPLETE_PROFANITY_POLICY": "AUTOCOMPLETE_PROFANITY",
+        "autocomplete_prot": "AUTOCOMPLETE_PORT",
+    }
+    others = ["PATH", "AUTOCOMPLETE_PORT", "autocomplete_api_keys", "AUTOCOMPLETER"]
+    assert unknown_settings([*environment, *others]) == [
+        f"{name} is no setting; is it {meant}?" for name, meant in environment.items()
+    ]
+    assert unknown_settings(["AUTOCOMPLETE_ZZZ"]) == ["AUTOCOMPLETE_ZZZ is no setting"]
 
 
 def test_keys_are_not_printed() -> None:

@@ -18,12 +18,14 @@ from app.errors import (
     RetryableError,
     ServiceError,
     UnauthorizedError,
+    UnsupportedMediaTypeError,
 )
 
 BODY_ERRORS = (
     UnauthorizedError(),
     RequestTimeoutError(30),
     BodyTooLargeError(65_536),
+    UnsupportedMediaTypeError(),
     InvalidRequestError("max_tokens", "Input should be greater than or equal to 1"),
 )
 """What a route with a body may answer."""

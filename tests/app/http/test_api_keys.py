@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import logging
 from pathlib import Path
 
@@ -51,16 +50,28 @@ def test_every_other_header_is_not(header: bytes) -> None:
     assert not ApiKeys(["one", "two"], None).accept(header)
 
 
-def test_a_key_is_compared_with_all_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared: list[int] = []
+def test_keys_are_held_as_digests_that_nobody_outside_can_compute() -> None:
+    one, other = ApiKeys(["key"], None), ApiKeys(["key"], None)
+    assert one._fixed.isdisjoint(other._fixed)
+    assert one.accept(b"Bearer key")
+    assert other.accept(b"Bearer key")
 
-    def compare(presented: bytes, key: bytes) -> bool:
-        compared.append(len(key))
-        return presented == key
 
-    monkeypatch.setattr(hmac, "compare_digest", compare)
-    assert ApiKeys(["one", "a much longer key", "three"], None).accept(b"Bearer one")
-    assert compared == [32] * 3
+def test_a_file_of_very_many_keys_is_one_look_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "keys"
+    file.write_text("".join(f"key{number}\n" for number in range(100_000)))
+    keys = ApiKeys([], file)
+    assert keys.accept(b"Bearer key99999")
+    digested: list[bytes] = []
+    digest = keys._digest
+
+    def noted(key: bytes) -> bytes:
+        digested.append(key)
+        return digest(key)
+
+    monkeypatch.setattr(keys, "_digest", noted)
+    assert [keys.accept(b"Bearer key5"), keys.accept(b"Bearer none")] == [True, False]
+    assert digested == [b"key5", b"none"]
 
 
 def test_keys_are_required_where_they_are_configured(tmp_path: Path) -> None:
@@ -76,6 +87,29 @@ def test_a_key_file_holds_a_key_a_line_beside_the_fixed_ones(tmp_path: Path) -> 
     for key in (b"fixed", b"one", b"two", "ä".encode()):
         assert keys.accept(b"Bearer " + key)
     assert not keys.accept(b"Bearer ")
+
+
+def test_comments_and_a_byte_order_mark_are_no_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "keys"
+    file.write_bytes(b"\xef\xbb\xbffirst\n# of the editor\n  # secret\nwith#inside\n")
+    keys = ApiKeys([], file)
+    for key in (b"first", b"with#inside"):
+        assert keys.accept(b"Bearer " + key)
+    for line in (b"# of the editor", b"# secret", b"\xef\xbb\xbffirst"):
+        assert not keys.accept(b"Bearer " + line)
+    assert caplog.messages == [f"read 2 API keys from {file}"]
+
+
+def test_a_file_without_a_key_accepts_nobody_and_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text("# none yet\n\n")
+    keys = ApiKeys([], file)
+    assert keys.required
+    assert not keys.accept(b"Bearer ")
+    assert caplog.messages == [f"read 0 API keys from {file}"]
 
 
 def test_a_key_file_is_read_again_only_when_it_has_changed(

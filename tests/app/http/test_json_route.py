@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from fastapi import Request, Response
 from pydantic import BaseModel, Field, field_validator
 
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, UnsupportedMediaTypeError
 from app.http.json_route import JsonRoute
 from app.http.schemas.fields import Body, Count
 
@@ -51,7 +52,10 @@ async def echo(request: Request, body: Order) -> Response:
 
 
 async def post(
-    body: bytes, endpoint: Any = add, content_type: bytes | None = b"application/json"
+    body: bytes,
+    endpoint: Any = add,
+    content_type: bytes | None = b"application/json",
+    coding: tuple[bytes, bytes] = (b"accept", b"*/*"),
 ) -> list[dict[str, Any]]:
     """What the route sends."""
     sent: list[dict[str, Any]] = []
@@ -62,7 +66,7 @@ async def post(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = [] if content_type is None else [(b"accept", b"*/*"), (b"content-type", content_type)]
+    headers = [] if content_type is None else [coding, (b"content-type", content_type)]
     scope = {"type": "http", "headers": headers, "body": body}
     await JsonRoute("/", endpoint, methods=["POST"]).app(scope, receive, send)
     return sent
@@ -103,6 +107,59 @@ async def test_another_media_type_is_refused(content_type: bytes | None) -> None
         None,
         "a JSON object with Content-Type: application/json is required",
     )
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        (b"content-encoding", b"gzip"),
+        (b"content-encoding", b"GZIP, identity"),
+        (b"content-encoding", b"br"),
+        (b"transfer-encoding", b"gzip, chunked"),
+    ],
+)
+async def test_a_compressed_body_is_415(coding: tuple[bytes, bytes]) -> None:
+    with pytest.raises(UnsupportedMediaTypeError, match="a body must not be compressed"):
+        await post(gzip.compress(b'{"name": "x"}'), coding=coding)
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [(b"content-encoding", b"Identity"), (b"content-encoding", b""), (b"transfer-encoding", b"chunked")],
+)
+async def test_a_body_that_says_that_it_is_plain_is_read(coding: tuple[bytes, bytes]) -> None:
+    assert (await post(b'{"name": "x"}', coding=coding))[0]["status"] == 200
+
+
+async def test_a_byte_order_mark_is_passed_over() -> None:
+    assert (await post(b'\xef\xbb\xbf{"name": "x"}', endpoint=echo))[1]["body"] == b"x"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"ok \ud83d", "ok \ufffd"),
+        (rb"ok \uDE00!", "ok \ufffd!"),
+        (rb"\ud83d\ude00", "😀"),
+        (rb"\uD83D\uDE00", "😀"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd😀"),
+        (rb"\ude00\ud83d", "\ufffd\ufffd"),
+        (rb"\ud83d\n", "\ufffd\n"),
+        (rb"\\ud83d", "\\ud83d"),
+        (rb"\\\ud83d", "\\\ufffd"),
+        (rb"\"\ud83d", '"\ufffd'),
+        (b"\xed\xa0\xbd.", "\ufffd."),
+        (b"\xed\x9f\xbf", "\ud7ff"),
+        ("퟿ ".encode(), "퟿ "),
+    ],
+)
+async def test_half_a_character_is_a_replacement_character(written: bytes, read: str) -> None:
+    _, answer = await post(b'{"name": "%b"}' % written, endpoint=echo)
+    assert answer["body"].decode() == read
+
+
+async def test_an_escape_that_is_not_complete_is_no_json() -> None:
+    assert (await fault(rb'{"name": "\ud8"}')).reason.startswith("not valid JSON: ")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import logging
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from app.http.api_keys import ApiKeys
 from app.http.middleware import BodyReceiver
 from app.http.request_record import open_record
 from tests.app.conftest import Serve
@@ -36,6 +38,36 @@ async def test_a_large_body_is_413_by_its_content_length(serve: Serve, size: int
     async with serve() as client:
         answer = await client.post("/complete", content=b"x" * size)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("declared", "status"), [("0" * 5000 + "15", 200), ("9" * 5000, 413), ("0" * 5000 + "70000", 413)]
+)
+async def test_a_length_of_very_many_digits_is_a_number(serve: Serve, declared: str, status: int) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": declared}
+    async with serve() as client:
+        answer = await client.post("/complete", content=b'{"prompt": "x"}', headers=headers)
+    assert answer.status_code == status
+
+
+async def test_a_key_file_that_changes_is_read_beside_the_event_loop(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text("one\n")
+    threads = []
+    read = ApiKeys.read
+
+    def noted(keys: ApiKeys) -> None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        read(keys)
+
+    monkeypatch.setattr(ApiKeys, "read", noted)
+    async with serve(api_keys_file=file) as client:
+        key = {"Authorization": "Bearer one"}
+        answers = await asyncio.gather(*[client.get("/model", headers=key) for _ in range(4)])
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert threads == [False]
 
 
 async def test_a_large_body_is_413_by_its_counted_bytes(serve: Serve) -> None:
@@ -217,6 +249,48 @@ async def test_cors_is_for_named_origins_also_on_errors_and_without_a_key_for_pr
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "https://a.example"
     assert "access-control-allow-origin" not in other.headers
+
+
+STAINLESS = (
+    "x-stainless-os,x-stainless-lang,x-stainless-package-version,x-stainless-arch,x-stainless-runtime,"
+    "x-stainless-runtime-version,x-stainless-retry-count,x-stainless-timeout"
+)
+PREFLIGHTS = {
+    "fetch with a key": "authorization,content-type",
+    "openai in a browser": f"authorization,content-type,{STAINLESS}",
+    "openai with an organization": "authorization,content-type,openai-organization,openai-project",
+    "openai's stream helper": "authorization,content-type,x-stainless-helper-method",
+    "Firefox": "authorization,content-type,user-agent",
+    "axios and htmx": "content-type,x-requested-with,hx-request",
+    "an EventSource polyfill": "authorization,cache-control,content-type,last-event-id",
+    "Azure's SDK": "api-key,content-type",
+}
+
+
+@pytest.mark.parametrize("names", PREFLIGHTS.values(), ids=PREFLIGHTS)
+async def test_a_page_of_a_named_origin_may_send_whatever_headers_its_client_adds(
+    serve: Serve, names: str
+) -> None:
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": names,
+        "Access-Control-Request-Private-Network": "true",
+    }
+    async with serve(cors_origins=("https://a.example",), api_keys=("secret",)) as client:
+        path = "/v1/chat/completions"
+        preflight = await client.options(path, headers={"Origin": "https://a.example"} | asked)
+        other = await client.options(path, headers={"Origin": "https://b.example"} | asked)
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-headers"] == names
+    assert preflight.headers["access-control-allow-private-network"] == "true"
+    assert other.status_code == 400
+    assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_page_of_a_named_origin_may_ask_for_heads(serve: Serve) -> None:
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "HEAD"}
+    async with serve(cors_origins=("https://a.example",)) as client:
+        assert (await client.options("/v1/models", headers=asked)).status_code == 200
 
 
 async def test_the_module_loads_without_a_key_from_origins_that_cors_names(serve: Serve) -> None:

@@ -40,6 +40,14 @@ async def test_a_page_may_load_nothing_from_another_host_and_run_no_inline_scrip
     assert "http" not in policy
 
 
+async def test_the_documentation_asks_no_other_host_for_an_image_or_a_font(serve: Serve) -> None:
+    async with serve() as client:
+        script = (await client.get("/docs-assets/redoc.standalone.js")).text
+    assert len(script) > 500_000
+    assert "cdn." not in script
+    assert "fonts." not in script
+
+
 async def test_the_playground_weighs_at_most_60_kb(serve: Serve) -> None:
     async with serve() as client:
         sizes = await loaded(client, "/")
