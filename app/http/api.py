@@ -23,8 +23,8 @@ from app.http.schemas.limit_check import describe_limits
 from app.http.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
 from app.settings import Settings
 
-VERSION = "1.0.0"
-"""Of the HTTP contract."""
+VERSION = "0.1.0"
+"""Of the package, as pyproject.toml has it."""
 
 PROBES = ("/livez", "/readyz")
 """What balancers and orchestrators ask."""

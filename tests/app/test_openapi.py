@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,11 @@ URL = os.environ.get("TEST_URL")
 PATIENCE: dict[str, Any] = {"timeout": 90} if URL else {}
 """The service's own deadline comes first, also on a machine that does much else."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_documents_version_is_the_packages() -> None:
+    project = tomllib.loads((DOCUMENT.parents[1] / "pyproject.toml").read_text())["project"]
+    assert json.loads(openapi_text())["info"]["version"] == project["version"]
 
 
 def load_schema() -> BaseSchema:

@@ -30,9 +30,12 @@ def test_swagger_ui_shows_the_routes_and_tries_one(
 def test_redoc_shows_the_routes(listen: Listen, open_page: OpenPage, screenshots: Path) -> None:
     url = listen()
     page = open_page(url)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     page.goto(f"{url}/redoc")
     expect(page.locator('[id="tag/completion/operation/complete"]')).to_contain_text("/complete")
     page.screenshot(path=screenshots / "redoc.png")
+    assert [text for text in said if "Content Security Policy" in text] == []
 
 
 def test_where_keys_are_configured_chromium_asks_for_one_and_the_docs_open(

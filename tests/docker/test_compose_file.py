@@ -38,6 +38,24 @@ def test_the_published_port_is_the_one_that_is_listened_on() -> None:
     ]
 
 
+def test_every_setting_is_passed_on_and_the_container_listens_where_its_port_is_published() -> None:
+    environment = SERVICES["autocomplete"]["environment"]
+    assert environment.keys() == {f"AUTOCOMPLETE_{name.upper()}" for name in DEFAULTS}
+    given = {name: value for name, value in environment.items() if value is not None}
+    assert given == {
+        "AUTOCOMPLETE_HOST": "0.0.0.0",
+        "AUTOCOMPLETE_PORT": DEFAULTS["port"],
+        "AUTOCOMPLETE_ALLOWED_HOSTS": "${AUTOCOMPLETE_ALLOWED_HOSTS:-localhost}",
+        "AUTOCOMPLETE_METRICS": "${AUTOCOMPLETE_METRICS:-open}",
+    }
+
+
+def test_nginx_says_a_name_that_the_service_takes_for_its_own() -> None:
+    config = (ROOT / "docker/nginx/autocomplete.conf").read_text()
+    assert "proxy_pass http://autocomplete;" in config  # which is the Host that it sends
+    assert "proxy_set_header Host" not in config
+
+
 def test_a_stop_leaves_time_to_drain() -> None:
     drain = DEFAULTS["pre_stop_seconds"] + DEFAULTS["grace_seconds"]
     unit = (ROOT / "docker/systemd/autocomplete.service").read_text()
@@ -51,7 +69,7 @@ def test_prometheus_asks_the_service_by_its_name_and_port() -> None:
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
     assert targets["autocomplete"] == [f"autocomplete:{DEFAULTS['port']}"]
     assert config["rule_files"] == ["rules.yml"]
-    assert SERVICES["autocomplete"]["environment"]["AUTOCOMPLETE_METRICS"] == "open"
+    assert SERVICES["autocomplete"]["environment"]["AUTOCOMPLETE_METRICS"] == "${AUTOCOMPLETE_METRICS:-open}"
 
 
 def test_grafana_asks_prometheus_by_its_name_and_port() -> None:
