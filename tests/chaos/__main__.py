@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.chaos.crowds import burst, departure, ending, median_ms, refusals
+from tests.chaos.endings import PROCESS_1, cut, ended_while_starting
 from tests.chaos.faults import FAKETIME, PROCESSES, Fault, files_and_clock
 from tests.service_process import ServiceProcess, service_process
 
@@ -84,9 +85,31 @@ def print_crowds(ends: int, broken: list[str]) -> None:
     )
 
 
+def print_endings(ends: int, broken: list[str]) -> None:
+    """Signals while the process starts, and at the end of the grace period."""
+    for name, wrap, settings in (
+        ("a process", (), {}),
+        ("process 1", PROCESS_1, {}),
+        ("two workers", (), {"workers": 2}),
+    ):
+        found = [ended_while_starting(wrap, 0.1 + 2.4 * n / ends, **settings) for n in range(ends)]
+        statuses = Counter(status for status, _ in found)
+        seen = ", ".join(f"{count} × {status}" for status, count in statuses.items())
+        done = f"SIGTERM to {name}, 0.1 to 2.5 s after its start, {ends} times"
+        print(f"| {done} | exit status {seen}; at most {max(s for _, s in found):.1f} s |", flush=True)
+        if statuses.keys() != {0}:
+            broken.append(f"{done}: {seen}")
+    with service_process(grace_seconds=1) as service:
+        ending = cut(service)
+    done = "8 requests are cut at the end of a grace period of 1 s"
+    print(f"| {done} | {written(ending.statuses)}; exit status {ending.status} |", flush=True)
+    if ending.statuses.keys() - {503} or ending.status != 0:
+        broken.append(f"{done}: {written(ending.statuses)}, exit status {ending.status}")
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["processes", "files", "crowds"])
+    parser.add_argument("--only", choices=["processes", "files", "crowds", "endings"])
     parser.add_argument("--ends", type=int, default=20, help="how often SIGTERM is tried")
     options = parser.parse_args(arguments)
     broken: list[str] = []
@@ -100,9 +123,12 @@ def main(arguments: list[str]) -> int:
             print_faults(faults, broken)
         if FAKETIME is None:
             broken.append("the clock was not stepped: Debian's package libfaketime is not installed")
-    if options.only in (None, "crowds"):
+    if options.only in (None, "crowds", "endings"):
         print("\n| what was done | what was seen |\n| --- | --- |")
+    if options.only in (None, "crowds"):
         print_crowds(options.ends, broken)
+    if options.only in (None, "endings"):
+        print_endings(options.ends, broken)
     print(f"\nload of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     print("\n".join(f"BROKEN {line}" for line in broken))
     return bool(broken)

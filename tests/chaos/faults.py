@@ -11,11 +11,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.connections import CAP, idle_at_the_cap, readers_that_stall
 from tests.chaos.watch import Watch
 from tests.conftest import ARTIFACTS
 from tests.service_process import REAL, ServiceProcess, service_process, wait_until
@@ -40,11 +41,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: what it is, how it strikes, what clients may see of it, and how the service is started."""
+    """A fault: how it strikes, what clients and probes may see of it, and how the service is started."""
 
     name: str
     strike: Strike
     allowed: frozenset[int | str] = frozenset({200})
+    alive: frozenset[int | str] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     log: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
@@ -59,7 +61,9 @@ class Fault:
         clients = watch.seen("/complete")
         unexpected = clients.keys() - self.allowed
         assert not unexpected, f"{self.name}: clients saw {clients}"
-        return Row(self.name, clients, watch.seen("/livez"), watch.seen("/readyz"), watch.back(), remark)
+        livez = watch.seen("/livez")
+        assert self.alive is None or livez.keys() <= self.alive, f"{self.name}: livez said {livez}"
+        return Row(self.name, clients, livez, watch.seen("/readyz"), watch.back(), remark)
 
 
 def engine_stopped(seconds: float) -> Strike:
@@ -144,6 +148,37 @@ def worker_killed(service: ServiceProcess, watch: Watch) -> str:
     return f"two workers again after {seconds:.1f} s"
 
 
+def fill(disk: Path) -> None:
+    """Leave no byte of a file system."""
+    with suppress(OSError), (disk / "filler").open("ab", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+
+
+def metrics_disk_filled(disk: Path) -> Strike:
+    """The workers' temporary folder is full, and they begin to count what they have not counted before."""
+
+    def strike(service: ServiceProcess, watch: Watch) -> str:
+        wait_until(lambda: service.metric("ready") == 2, 30)
+        before = service.workers
+        fill(disk)
+        watch.strike()
+        for path in ("/no", "/model", "/docs", "/v1/models", "/metrics", "/redoc", "/openapi.json") * 5:
+            service.get(path)
+        assert service.workers == before
+        return "same workers"
+
+    return strike
+
+
+def metrics_disk_full(service: ServiceProcess, watch: Watch) -> str:
+    """The workers' temporary folder was full when they started."""
+    watch.strike()
+    assert service.log.read_text().count("no room for this worker's metrics") == 2
+    assert "autocomplete_requests_total" in service.get("/metrics")[1]
+    return "one line of each worker in the log, each shows its own series"
+
+
 def log_refused(service: ServiceProcess, watch: Watch) -> str:
     """Every line of the log is refused."""
     watch.strike()
@@ -208,10 +243,10 @@ def packed_unstored(service: ServiceProcess, watch: Watch) -> str:
 
 
 @contextmanager
-def small_disk() -> Iterator[Path]:
-    """A file system of 20 MB."""
+def small_disk(megabytes: int = 20) -> Iterator[Path]:
+    """A file system of so many MB."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "none", folder], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", folder], check=True)
         try:
             yield Path(folder)
         finally:
@@ -244,7 +279,15 @@ PROCESSES = [
     Fault("engine: SIGSEGV", engine_killed(signal.SIGSEGV), LOST),
     Fault("engine: SIGKILL while no file can be opened", engine_killed_without_files, LOST | CUT),
     Fault("HTTP process: SIGSTOP, after 12 s SIGCONT", http_stopped(12.0)),
-    Fault("one of two workers: SIGKILL", worker_killed, CUT, {"workers": 2}),
+    Fault("one of two workers: SIGKILL", worker_killed, CUT, settings={"workers": 2}),
+    Fault(
+        "as many idle connections as are permitted",
+        idle_at_the_cap,
+        LOST | CUT,
+        frozenset({200}),
+        {"max_connections": CAP},
+    ),
+    Fault("readers that stall", readers_that_stall, settings={"max_connections": CAP}),
     Fault("log: no space left on device", log_refused, log=Path("/dev/full")),
 ]
 
@@ -252,16 +295,35 @@ PROCESSES = [
 @contextmanager
 def files_and_clock() -> Iterator[list[Fault]]:
     """Faults that need something prepared."""
-    with tempfile.TemporaryDirectory() as name, copied_model() as model, small_disk() as disk:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        model, disk = stack.enter_context(copied_model()), stack.enter_context(small_disk())
+        filling, full = stack.enter_context(small_disk(12)), stack.enter_context(small_disk(12))
+        fill(full)
         stamp, cache = folder / "clock", folder / "cache"
         stamp.write_text("+0")
         cache.mkdir()
         faults = [
-            Fault("model file replaced, engine: SIGKILL", file_replaced(model), LOST, {"model": model}),
-            Fault("packed weights: a flipped bit", packed_damaged(cache), LOST, {"weight_cache": cache}),
+            Fault(
+                "model file replaced, engine: SIGKILL", file_replaced(model), LOST, settings={"model": model}
+            ),
+            Fault(
+                "packed weights: a flipped bit", packed_damaged(cache), LOST, settings={"weight_cache": cache}
+            ),
             Fault(
                 "packed weights: no space left on device", packed_unstored, settings={"weight_cache": disk}
+            ),
+            Fault(
+                "two workers: /tmp is filled",
+                metrics_disk_filled(filling),
+                settings={"workers": 2},
+                environment={"TMPDIR": str(filling)},
+            ),
+            Fault(
+                "two workers: /tmp is full at the start",
+                metrics_disk_full,
+                settings={"workers": 2},
+                environment={"TMPDIR": str(full)},
             ),
         ]
         if FAKETIME is not None:
