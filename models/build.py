@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.model.manifest import Manifest, read_manifest, verify_file, write_manifest
 from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.weights import without
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
 from models.evaluation.perplexity import WINDOW, cut, measure, read_text
@@ -24,7 +25,7 @@ from models.quantization.gptq import round_layers
 from models.quantization.rotation import rotate
 from models.quantization.rounding import Ranges
 from models.sources import default_checkpoint, read_checkpoint
-from models.tflite.graph import Array, Model, Quantized
+from models.tflite.graph import Model, Quantized
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,8 @@ def _calibrate(checkpoint: Checkpoint, options: BuildOptions, stages: Stages) ->
             ranges = fixed_ranges(checkpoint, windows, advance)
     with stages.stage("Calibrate and round") as advance:
         rounded = round_layers(checkpoint, options.scheme, windows, advance)
-    return replace(checkpoint, weights=_left(checkpoint.weights, rounded)), Integers(rounded, ranges)
-
-
-def _left(weights: Mapping[str, Array], rounded: Iterable[str]) -> dict[str, Array]:
-    """The weights that are not integers yet."""
     done = {part for name in rounded for part in name.split("+")}
-    return {name: weight for name, weight in weights.items() if name not in done}
+    return replace(checkpoint, weights=without(checkpoint.weights, done)), Integers(rounded, ranges)
 
 
 def write_model(checkpoint: Checkpoint, options: BuildOptions, integers: Integers = NO_INTEGERS) -> Model:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app.model.shape import LANES
 from models.checkpoint.architecture import Checkpoint
 from models.errors import BuildError
-from models.graphs.decoder import LANES
 from models.graphs.sampling import Sampler
 from models.quantization.rounding import Scheme
 

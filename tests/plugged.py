@@ -66,12 +66,12 @@ def _write_signature(model: Model, layers: Layers, name: str, width: int, mask_d
     mask = g.input("mask", [1, 1, T, C], mask_dtype)
     mask = ops.reshape(mask if mask_dtype == "float32" else ops.cast(mask, "float32"), [1, T, 1, C])
     x = layers.embed(g, ops.reshape(tokens, [T]), positions)
-    rope = layers.rope(g, positions)
+    turns = layers.turns(g, positions)
     zero, start = g.constant([0], "int32"), ops.slice_(positions, [0], [1])
     for n in range(a.layers):
         keys = g.input(f"kv_cache_k_{n}", [1, KV, C, HD])
         values = g.input(f"kv_cache_v_{n}", [1, KV, HD, C])
-        q, k, v = layers.project(g, n, x, rope)  # [T, heads, HD]
+        q, k, v = layers.project(g, n, x, turns)  # [T, heads, HD]
         k = ops.reshape(ops.transpose(k, [1, 0, 2]), [1, KV, T, HD])
         v = ops.reshape(ops.transpose(v, [1, 2, 0]), [1, KV, HD, T])
         keys = ops.dynamic_update_slice(keys, k, ops.concat([zero, zero, start, zero], 0))

@@ -15,16 +15,18 @@ from app.engine.config import EngineConfig
 from app.model.manifest import Manifest
 from app.model.shape import ModelShape, model_shape
 from models.build import build
-from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Attention, Checkpoint, Rotary
 from models.checkpoint.vocabulary import Vocabulary, byte_letters
 from models.options import BuildOptions
 from models.progress import Stages
 from models.quantization.rounding import Scheme, quantize_matrix
-from models.sources.gguf_weights import GPT2_LAYER, LLAMA_LAYER
+from models.sources.gguf_weights import NAMES
+from models.sources.rotary import frequencies
 from models.tflite.graph import Array
 
 Family = Literal["llama", "gpt2"]
 
+TURNED = Attention(Rotary(tuple(map(float, frequencies(10_000.0, 16)))))
 LLAMA = Architecture(
     family="llama",
     layers=2,
@@ -37,11 +39,20 @@ LLAMA = Architecture(
     context_length=512,
     norm="rms",
     norm_epsilon=1e-5,
-    positions="rope",
-    rope_base=10_000.0,
-    mlp="swiglu",
+    attention=(TURNED, TURNED),
+    scale=16**-0.5,
+    activation="silu",
+    gated=True,
 )
-GPT2 = replace(LLAMA, family="gpt2", kv_heads=4, norm="layer", positions="learned", rope_base=0.0, mlp="gelu")
+GPT2 = replace(
+    LLAMA,
+    family="gpt2",
+    kv_heads=4,
+    norm="layer",
+    attention=(Attention(), Attention()),
+    activation="gelu_tanh",
+    gated=False,
+)
 ENDS = (b"<|endoftext|>", b"<|im_end|>")
 ARCHITECTURES: dict[Family, Architecture] = {"llama": LLAMA, "gpt2": GPT2}
 
@@ -113,18 +124,26 @@ def random_weights(arch: Architecture, seed: int) -> dict[str, Array]:
 
     query, key = arch.heads * arch.head_size, arch.kv_heads * arch.head_size
     weights = {"embedding": normal(arch.vocabulary, arch.width, scale=0.3), "final_norm": gain()}
-    if arch.positions == "learned":
+    if not any(each.rotary for each in arch.attention) and not arch.slopes:
         weights["positions"] = normal(arch.context_length, arch.width, scale=0.3)
     for n in range(arch.layers):
-        weights |= {f"{n}.norm1": gain(), f"{n}.norm2": gain()}
+        if arch.pre_norm:
+            weights |= {f"{n}.norm1": gain(), f"{n}.norm2": gain()}
+        if arch.post_norm:
+            weights |= {f"{n}.post1": gain(), f"{n}.post2": gain()}
         weights[f"{n}.q"] = matrix(query, arch.width)
         weights[f"{n}.k"] = matrix(key, arch.width)
         weights[f"{n}.v"] = matrix(key, arch.width)
         weights[f"{n}.o"] = matrix(arch.width, query)
         weights[f"{n}.up"] = matrix(arch.hidden, arch.width)
         weights[f"{n}.down"] = matrix(arch.width, arch.hidden)
-        if arch.mlp == "swiglu":
+        if arch.gated:
             weights[f"{n}.gate"] = matrix(arch.hidden, arch.width)
+    if arch.head_norm:
+        row = arch.head_norm == "row"
+        for n in range(arch.layers):
+            for part, size in (("q_norm", query), ("k_norm", key)):
+                weights[f"{n}.{part}"] = 1 + normal(size if row else arch.head_size, scale=0.2)
     if arch.norm == "layer":
         biased = [name for name in weights if name not in ("embedding", "positions")]
         weights |= {f"{name}.bias": normal(len(weights[name]), scale=0.1) for name in biased}
@@ -202,7 +221,7 @@ def gguf_fields(checkpoint: Checkpoint) -> dict[str, Any]:
     if arch.family == "llama":
         fields["llama.attention.head_count_kv"] = arch.kv_heads
         fields["llama.attention.layer_norm_rms_epsilon"] = arch.norm_epsilon
-        fields["llama.rope.freq_base"] = arch.rope_base
+        fields["llama.rope.freq_base"] = 10_000.0
     else:
         fields["gpt2.attention.layer_norm_epsilon"] = arch.norm_epsilon
     return fields
@@ -228,7 +247,7 @@ def gguf_tensors(checkpoint: Checkpoint) -> dict[str, Array]:
             for suffix in ("", ".bias"):
                 parts = [weights.pop(f"{n}.{part}{suffix}") for part in "qkv"]
                 weights[f"{n}.qkv{suffix}"] = np.concatenate(parts)
-        for ours, theirs in (LLAMA_LAYER if arch.family == "llama" else GPT2_LAYER).items():
+        for ours, theirs in NAMES.items():
             names[f"{n}.{ours}"] = f"blk.{n}.{theirs}.weight"
             names[f"{n}.{ours}.bias"] = f"blk.{n}.{theirs}.bias"
     return {names[ours]: weight for ours, weight in weights.items()}

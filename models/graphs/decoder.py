@@ -12,15 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.graphs.layers import Layers
+from app.model.shape import LANES
+from models.graphs.layers import Layers, capped
+from models.graphs.masks import Masks
 from models.tflite import ops
 from models.tflite.graph import Graph, Model, Tensor
-
-LANES = 64
-"""Sums run in vector lanes: attention rows are multiples of this, so that a place keeps its lane."""
-
-MASKED = -1e9
-"""Added to the score of a place that must not be seen: its weight underflows to exactly zero."""
 
 Caches = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of each layer."""
@@ -111,17 +107,19 @@ class Decoder:
         a = self.arch
         B, KV, G, HD = tokens.shape[0], a.kv_heads, a.group, a.head_size
         x = self.layers.embed(g, tokens, positions)  # [B, D]
-        rope = self.layers.rope(g, positions)
+        turns = self.layers.turns(g, positions)
+        masks = Masks(a, mask, positions, self.layers.sequence_length)
         keys, values = [], []
         for n, (old_k, old_v) in enumerate(caches):
-            q, k, v = self.layers.project(g, n, x, rope)  # [B, heads, HD]
+            q, k, v = self.layers.project(g, n, x, turns)  # [B, heads, HD]
             keys.append(k)
             values.append(v)
             q = ops.reshape(q, [B, KV, G, HD])
             k = ops.reshape(k, [B, KV, 1, HD])
             v = ops.reshape(v, [B, KV, 1, HD])
-            own = ops.total(q * k)  # [B, KV, G, 1]
-            old = ops.batch_matmul(q, old_k, transpose_b=True) + mask  # [B, KV, G, S]
+            own = capped(ops.total(q * k), a.score_cap)  # [B, KV, G, 1]
+            old = capped(ops.batch_matmul(q, old_k, transpose_b=True), a.score_cap)  # [B, KV, G, S]
+            old = old + masks.of(n)
             own, old, total = _weigh(own, old)
             o = (ops.batch_matmul(old, old_v) + own * v) / total
             x = self.layers.after_attention(g, n, x, ops.reshape(o, [B, a.heads * HD]))
@@ -146,8 +144,10 @@ class Decoder:
 
         def look(n: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
             old_k, old_v = caches[n] if caches else (None, None)
-            return ops.batch_matmul(q, older(k, old_k), transpose_b=True) + mask, older(v, old_v)
+            scores = ops.batch_matmul(q, older(k, old_k), transpose_b=True)
+            return capped(scores, self.arch.score_cap) + masks.of(n), older(v, old_v)
 
+        masks = Masks(self.arch, mask, positions, self.layers.sequence_length)
         return self._one_sequence(g, tokens, positions, rows, look)
 
     def extend(
@@ -161,8 +161,10 @@ class Decoder:
             old_k, old_v = caches[n]
             new = ops.batch_matmul(q, ops.transpose(k, [1, 0, 2]), transpose_b=True)  # [KV, M, T]
             old = ops.batch_matmul(q, old_k, transpose_b=True) + ops.batch_matmul(new, place)  # [KV, M, S]
-            return old + mask, old_v + ops.batch_matmul(home, ops.transpose(v, [1, 0, 2]))
+            old = capped(old, self.arch.score_cap) + masks.of(n)
+            return old, old_v + ops.batch_matmul(home, ops.transpose(v, [1, 0, 2]))
 
+        masks = Masks(self.arch, mask, positions, self.layers.sequence_length)
         return self._one_sequence(g, tokens, positions, None, look)
 
     def _one_sequence(
@@ -173,16 +175,16 @@ class Decoder:
         KV, G, HD, T = a.kv_heads, a.group, a.head_size, tokens.shape[0]
         M = -1 if T == -1 else T * G
         x = self.layers.embed(g, tokens, positions)  # [T, D]
-        rope = self.layers.rope(g, positions)
+        turns = self.layers.turns(g, positions)
         keys, values = [], []
         for n in range(a.layers):
-            q, k, v = self.layers.project(g, n, x, rope)  # [T, heads, HD]
+            q, k, v = self.layers.project(g, n, x, turns)  # [T, heads, HD]
             keys.append(k)
             values.append(v)
             q = ops.transpose(ops.reshape(q, [T, KV, G, HD]), [1, 0, 2, 3])  # [KV, T, G, HD]
             own_k = ops.transpose(ops.reshape(k, [T, KV, 1, HD]), [1, 0, 2, 3])  # [KV, T, 1, HD]
             own_v = ops.transpose(ops.reshape(v, [T, KV, 1, HD]), [1, 0, 2, 3])
-            own = ops.reshape(ops.total(q * own_k), [KV, M, 1])
+            own = capped(ops.reshape(ops.total(q * own_k), [KV, M, 1]), a.score_cap)
             old, every_v = look(n, ops.reshape(q, [KV, M, HD]), k, v)
             own, old, total = _weigh(own, old)  # [KV, M, 1], [KV, M, N], [KV, M, 1]
             own = ops.reshape(ops.reshape(own, [KV, T, G, 1]) * own_v, [KV, M, HD])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.model.shape import LANES, MASKED
 from models.checkpoint.vocabulary import Vocabulary
-from models.graphs.decoder import LANES, MASKED, Decoder
+from models.graphs.decoder import Decoder
 from models.graphs.sampling import Sampler, sample
 from models.graphs.tokenizer import detokenize, tokenize
 from models.tflite import ops, sequence_ops

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from models.checkpoint.architecture import Architecture
+from models.checkpoint.weights import changed, shape_of
 from models.quantization.rounding import Ranges, Scheme, half, quantize_matrix
 from models.tflite import ops
 from models.tflite.graph import Array, Graph, Quantized, Tensor
@@ -46,7 +47,7 @@ class Parameters:
 
     def size(self, name: str) -> int:
         """Rows of a matrix or table."""
-        return len(self._weights[name])
+        return shape_of(self._weights, name)[0]
 
     @property
     def bytes(self) -> int:
@@ -56,6 +57,13 @@ class Parameters:
     def vector(self, graph: Graph, name: str) -> Tensor:
         """A norm gain or a table, float32."""
         return self._floats(graph, name, self._weights[name])
+
+    def by_head(self, graph: Graph, parts: Sequence[tuple[str, int]], size: int) -> Tensor:
+        """Vectors [size] or [heads * size] of some parts with so many heads each, float32 [heads, size]."""
+        rows = [
+            np.broadcast_to(self._weights[name].reshape(-1, size), (heads, size)) for name, heads in parts
+        ]
+        return self._floats(graph, "+".join(name for name, _ in parts), np.concatenate(rows))
 
     def mix(self, graph: Graph, name: str, x: Tensor) -> Tensor:
         """Product of x [..., in] with a small matrix [out, in] that stays float32, plus its bias."""
@@ -101,12 +109,11 @@ class Parameters:
         return y * self._floats(x.graph, f"{name} products", ranges.products)
 
     def _bias(self, graph: Graph, parts: list[str]) -> Tensor | None:
-        biases = [self._weights.get(f"{part}.bias") for part in parts]
-        if all(bias is None for bias in biases):
+        """Of all parts or of none."""
+        if f"{parts[0]}.bias" not in self._weights:
             return None
-        return self._floats(
-            graph, f"{'+'.join(parts)}.bias", np.concatenate([b for b in biases if b is not None])
-        )
+        biases = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
+        return self._floats(graph, f"{'+'.join(parts)}.bias", biases)
 
     def _matrix(self, graph: Graph, name: str) -> Tensor:
         dtype = self._scheme.table_dtype if name in ("embedding", "head") else self._scheme.dtype
@@ -135,8 +142,11 @@ class Parameters:
         return np.concatenate([self._weights[part] for part in name.split("+")])
 
 
-def scale_queries(weights: Mapping[str, Array], arch: Architecture) -> dict[str, Array]:
-    """Attention's 1 / sqrt(HD) in the query rows, where it costs nothing; their own scales absorb it."""
-    factor = arch.head_size**-0.5
-    queries = {f"{n}.q{suffix}" for n in range(arch.layers) for suffix in ("", ".bias")}
-    return {name: w * factor if name in queries else w for name, w in weights.items()}
+def scale_queries(weights: Mapping[str, Array], arch: Architecture) -> Mapping[str, Array]:
+    """Attention's factor in the query rows, or in their norm's gain, where it costs nothing.
+
+    The rows' own scales absorb it.
+    """
+    parts = ("q_norm", "q_norm.bias") if arch.head_norm else ("q", "q.bias")
+    names = {f"{n}.{part}" for n in range(arch.layers) for part in parts}
+    return changed(weights, {name: lambda w: w * arch.scale for name in names})

@@ -7,11 +7,13 @@ products with those inputs change least (`models/quantization/rounding.py`), and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from models.checkpoint.architecture import Architecture, Checkpoint
 from models.checkpoint.numpy_decoder import pass_through
+from models.checkpoint.weights import LayerByLayer
 from models.quantization.constants import scale_queries
 from models.quantization.rounding import Rounding, Scheme
 from models.tflite.graph import Array, Quantized
@@ -48,6 +50,7 @@ def round_layers(
         advance: Is told the share that is done, 0 to 1.
     """
     arch, found = checkpoint.architecture, dict[str, Quantized]()
+    checkpoint = replace(checkpoint, weights=LayerByLayer(checkpoint.weights))
     stored = scale_queries(checkpoint.weights, arch)
     grams = Grams()
     for n in pass_through(checkpoint, sequences, grams.observe):
@@ -63,5 +66,5 @@ def round_layers(
 
 def matrices(arch: Architecture, n: int) -> dict[str, list[str]]:
     """The matrices of layer n as `models/graphs/layers.py` names them, by what they see."""
-    up = [f"{n}.gate", f"{n}.up"] if arch.mlp == "swiglu" else [f"{n}.up"]
+    up = [f"{n}.gate", f"{n}.up"] if arch.gated else [f"{n}.up"]
     return {"q": [f"{n}.q+{n}.k+{n}.v"], "o": [f"{n}.o"], "up": up, "down": [f"{n}.down"]}

@@ -10,13 +10,15 @@ down projection, behind a product or a GELU, is rotated at run time, in small bl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import product
 from math import gcd
 
 import numpy as np
 
 from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.weights import Lazy, Weights, lazy
 from models.tflite.graph import Array
 
 DOWN_BLOCK = 64
@@ -24,26 +26,61 @@ DOWN_BLOCK = 64
 
 
 def rotate(checkpoint: Checkpoint) -> Checkpoint:
-    """The same function without norm gains, with the weights `down_mix` and, for a tied head, `head_mix`.
+    """The same function in another basis, with the weights `down_mix` and perhaps `head_mix`.
 
-    Its norm is `rms` whatever it was; an embedding below a LayerNorm gets `mean`.
+    Where the hidden state is turned, norms before attention and MLP lose their gains, `norm` is `rms`
+    whatever it was, and an embedding below a LayerNorm gets `mean`. Each weight is made when it is asked for.
     """
-    arch, weights = checkpoint.architecture, dict(checkpoint.weights)
-    turn = spread(arch.width)
-    _rotate_ends(arch, weights, turn)
-    into = turn.T if arch.norm == "rms" else _without_mean(turn).T
+    arch, weights = checkpoint.architecture, _Rewriting(checkpoint.weights)
+    if turns_hidden(checkpoint):
+        _turn_hidden(arch, weights)
     mix = spread(gcd(arch.hidden, DOWN_BLOCK))
-    weights["down_mix"] = np.ascontiguousarray(mix.T)
+    weights.add("down_mix", np.ascontiguousarray(mix.T))
     for n in range(arch.layers):
-        _turn_inputs(weights, f"{n}.norm1", [f"{n}.q", f"{n}.k", f"{n}.v"], turn)
-        _turn_inputs(weights, f"{n}.norm2", [f"{n}.up", *[f"{n}.gate"] * (arch.mlp == "swiglu")], turn)
         _turn_values(arch, weights, n)
-        weights[f"{n}.down"] = _by_block(weights[f"{n}.down"], mix)
-        for name in (f"{n}.o", f"{n}.down"):
-            weights[name] = into @ weights[name]
-            if f"{name}.bias" in weights:
-                weights[f"{name}.bias"] = into @ weights[f"{name}.bias"]
-    return replace(checkpoint, architecture=replace(arch, norm="rms"), weights=weights)
+        weights.change(f"{n}.down", lambda w: _by_block(w, mix))
+    if turns_hidden(checkpoint):
+        _turn_outputs(arch, weights)
+        arch = replace(arch, norm="rms")
+    return replace(checkpoint, architecture=arch, weights=Weights(weights.entries))
+
+
+def turns_hidden(checkpoint: Checkpoint) -> bool:
+    """Whether gains stand only where the next matrices can take them."""
+    arch = checkpoint.architecture
+    return arch.pre_norm and not arch.post_norm and "embedding_norm" not in checkpoint.weights
+
+
+class _Rewriting:
+    """Weights on their way: each change is put behind what makes the weight."""
+
+    def __init__(self, weights: Mapping[str, Array]) -> None:
+        self.entries = lazy(weights)
+
+    def take(self, name: str) -> Array | None:
+        """Remove a vector."""
+        entry = self.entries.pop(name, None)
+        return None if entry is None else entry.make()
+
+    def add(self, name: str, values: Array) -> None:
+        self.entries[name] = Lazy(values.shape, lambda: values)
+
+    def change(self, name: str, change: Callable[[Array], Array]) -> None:
+        """Put a weight, if it is there, through a function that keeps its shape."""
+        if name in self.entries:
+            old = self.entries[name]
+            self.entries[name] = Lazy(old.shape, lambda: change(old.make()))
+
+    def add_bias(self, name: str, bias: Array) -> None:
+        """Give a matrix the bias that its product with a constant input makes."""
+        matrix, old = self.entries[name], self.entries.get(f"{name}.bias")
+
+        def make() -> Array:
+            before = np.float32(0) if old is None else old.make()
+            result: Array = before + matrix.make() @ bias
+            return result
+
+        self.entries[f"{name}.bias"] = Lazy(matrix.shape[:1], make)
 
 
 def spread(size: int) -> Array:
@@ -62,41 +99,50 @@ def _without_mean(turn: Array) -> Array:
     return result
 
 
-def _rotate_ends(arch: Architecture, weights: dict[str, Array], turn: Array) -> None:
-    """Embedding, positions, final norm and logits."""
-    gain, bias = weights.pop("final_norm"), weights.pop("final_norm.bias", None)
-    weights["embedding"] = weights["embedding"] @ turn
+def _turn_hidden(arch: Architecture, weights: _Rewriting) -> None:
+    """Embedding, positions, what reads the hidden state, final norm and logits."""
+    turn = spread(arch.width)
+    gain, bias = weights.take("final_norm"), weights.take("final_norm.bias")
+    gain = np.ones(arch.width, np.float32) if gain is None else gain
+    weights.change("embedding", lambda w: w @ turn)
     if arch.norm == "layer":
-        weights["mean"] = turn.mean(0) * np.float32(np.sqrt(arch.width))  # [D], of length 1
-    if "positions" in weights:
-        weights["positions"] = weights["positions"] @ (turn if arch.norm == "rms" else _without_mean(turn))
-    if "head" in weights:
-        if bias is not None:
-            weights["head.bias"] = weights.get("head.bias", np.float32(0)) + weights["head"] @ bias
-        weights["head"] = (weights["head"] * gain) @ turn
+        weights.add("mean", turn.mean(0) * np.float32(np.sqrt(arch.width)))  # [D], of length 1
+    weights.change("positions", lambda w: w @ (turn if arch.norm == "rms" else _without_mean(turn)))
+    if "head" in weights.entries:
+        _turn_input(weights, "head", gain, bias, turn)
     else:
-        weights["head_mix"] = (turn.T * gain) @ turn
+        weights.add("head_mix", (turn.T * gain) @ turn)
         if bias is not None:
-            weights["head_mix.bias"] = bias @ turn
+            weights.add("head_mix.bias", bias @ turn)
+    readers = {"norm1": ("q", "k", "v"), "norm2": ("up", "gate") if arch.gated else ("up",)}
+    for n, (norm, names) in product(range(arch.layers), readers.items()):
+        gain, bias = weights.take(f"{n}.{norm}"), weights.take(f"{n}.{norm}.bias")
+        for name in names:
+            _turn_input(weights, f"{n}.{name}", gain, bias, turn)
 
 
-def _turn_inputs(weights: dict[str, Array], norm: str, names: Sequence[str], turn: Array) -> None:
-    """Matrices behind a norm take its gain and bias, and the hidden state in the new basis."""
-    gain, bias = weights.pop(norm), weights.pop(f"{norm}.bias", None)
-    for name in names:
-        if bias is not None:
-            weights[f"{name}.bias"] = weights.get(f"{name}.bias", np.float32(0)) + weights[name] @ bias
-        weights[name] = (weights[name] * gain) @ turn
+def _turn_input(weights: _Rewriting, name: str, gain: Array | None, bias: Array | None, turn: Array) -> None:
+    """A matrix behind a norm takes its gain and bias, and the hidden state in the new basis."""
+    if bias is not None:
+        weights.add_bias(name, bias)
+    weights.change(name, lambda w: (w if gain is None else w * gain) @ turn)
 
 
-def _turn_values(arch: Architecture, weights: dict[str, Array], n: int) -> None:
+def _turn_outputs(arch: Architecture, weights: _Rewriting) -> None:
+    """What is added to the hidden state."""
+    turn = spread(arch.width)
+    into = turn.T if arch.norm == "rms" else _without_mean(turn).T
+    for n, name in product(range(arch.layers), ("o", "down")):
+        weights.change(f"{n}.{name}", lambda w: into @ w)
+        weights.change(f"{n}.{name}.bias", lambda w: into @ w)
+
+
+def _turn_values(arch: Architecture, weights: _Rewriting, n: int) -> None:
     """Each value head in a new basis, and the output projection, which reads it."""
-    turn = spread(arch.head_size)
-    heads = weights[f"{n}.v"].reshape(arch.kv_heads, arch.head_size, -1)
-    weights[f"{n}.v"] = (turn.T @ heads).reshape(weights[f"{n}.v"].shape)
-    if f"{n}.v.bias" in weights:
-        weights[f"{n}.v.bias"] = (weights[f"{n}.v.bias"].reshape(-1, arch.head_size) @ turn).reshape(-1)
-    weights[f"{n}.o"] = _by_block(weights[f"{n}.o"], turn)
+    turn, size = spread(arch.head_size), arch.head_size
+    weights.change(f"{n}.v", lambda w: (turn.T @ w.reshape(arch.kv_heads, size, -1)).reshape(w.shape))
+    weights.change(f"{n}.v.bias", lambda w: (w.reshape(-1, size) @ turn).reshape(-1))
+    weights.change(f"{n}.o", lambda w: _by_block(w, turn))
 
 
 def _by_block(matrix: Array, turn: Array) -> Array:

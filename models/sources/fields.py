@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,23 @@ from models.errors import SourceError
 class Fields:
     """Metadata of a GGUF file, or the object in a JSON file; null counts as missing.
 
-    Whoever asks names a field and perhaps a default; SourceError says what is missing or wrong.
+    Whoever asks names a field and perhaps a default; SourceError says what is missing or wrong. What was
+    asked for is remembered, so that a field that nobody knows can be refused.
     """
 
     path: Path
     values: Mapping[str, Any]
+    asked: set[str] = field(default_factory=set, compare=False)
+    shown: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What a field is called in the file, where that is another name."""
 
     def __contains__(self, name: str) -> bool:
+        self.asked.add(name)
         return self.values.get(name) is not None
+
+    def named(self, *names: str) -> str:
+        """The first of several names that is there; else the first."""
+        return [*[name for name in names if name in self], names[0]][0]
 
     def get(self, name: str, *default: Any) -> Any:
         """The value as it is."""
@@ -30,7 +39,7 @@ class Fields:
             return self.values[name]
         if default:
             return default[0]
-        raise SourceError(f"{self.path}: the field {name} is missing")
+        raise self.error(f"the field {self._name(name)} is missing")
 
     def count(self, name: str, *default: int) -> int:
         """An integer of at least 1."""
@@ -80,9 +89,27 @@ class Fields:
             if present:
                 raise SourceError(f"{self.path}: uses {feature}, which is not supported")
 
+    def refuse_unread(self, inert: Collection[str] = ()) -> None:
+        """Name the first field that says something and that nobody has asked for.
+
+        Args:
+            inert: Names of fields that change nothing that is computed.
+        """
+        for name, value in self.values.items():
+            if name not in self.asked and name not in inert and value not in (None, False, 0, "", [], {}):
+                shown = repr(value)
+                raise self.error(f"the field {self._name(name)}, which is {shown[:40]}, is not known here")
+
+    def error(self, message: str) -> SourceError:
+        """A refusal that names the file."""
+        return SourceError(f"{self.path}: {message}")
+
     def _wrong(self, name: str, found: Any, expected: str) -> SourceError:
         shown = repr(found)
-        return SourceError(f"{self.path}: {name} is {shown[:40]}, expected {expected}")
+        return self.error(f"{self._name(name)} is {shown[:40]}, expected {expected}")
+
+    def _name(self, name: str) -> str:
+        return self.shown.get(name, name)
 
 
 def read_json(path: Path) -> Fields:

@@ -2,99 +2,202 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes  # noqa: F401  # gives NumPy the number format bfloat16
 import numpy as np
 
 from models.checkpoint.architecture import Architecture
+from models.checkpoint.weights import Lazy
 from models.errors import SourceError
+from models.sources.family import Family
+from models.sources.fields import read_json
 from models.tflite.graph import Array
 
-LLAMA = {
-    "norm1": "input_layernorm",
-    "q": "self_attn.q_proj",
-    "k": "self_attn.k_proj",
-    "v": "self_attn.v_proj",
-    "o": "self_attn.o_proj",
-    "norm2": "post_attention_layernorm",
-    "gate": "mlp.gate_proj",
-    "up": "mlp.up_proj",
-    "down": "mlp.down_proj",
-}
-GPT2 = {
-    "norm1": "ln_1",
-    "qkv": "attn.c_attn",
-    "o": "attn.c_proj",
-    "norm2": "ln_2",
-    "up": "mlp.c_fc",
-    "down": "mlp.c_proj",
-}
-TOP = {
-    "embedding": ("embed_tokens", "wte"),
-    "positions": ("wpe",),
-    "final_norm": ("norm", "ln_f"),
-    "head": ("lm_head",),
-}
-BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
-"""Tensors that are no weights: masks and frequencies that old files carry."""
+INDEX = "model.safetensors.index.json"
+
+PREFIXES = (
+    "_orig_mod.",
+    "model.language_model.",
+    "language_model.model.",
+    "language_model.",
+    "model.",
+    "transformer.",
+    "gpt_neox.",
+)
+"""What stands before a decoder's names: one or more of them, in this order."""
+
+OTHERS = ("vision_tower.", "vision_model.", "multi_modal_projector.", "visual.", "audio_tower.")
+"""Beginnings of names of what is not the language model."""
+
+BUFFERS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
+    ".attn.rotary_emb.inv_freq",
+    "embed_positions.inv_freq",
+)
+"""Endings of tensors that are no weights: masks and frequencies that old files carry."""
+
+NUMBERS = {"F64", "F32", "F16", "BF16"}
+"""Number formats of safetensors that are weights as they are."""
 
 
-def read_weights(folder: Path, arch: Architecture) -> dict[str, Array]:
-    """Every weight of the architecture, float32.
+def read_weights(folder: Path, family: Family, arch: Architecture, *, shared: bool) -> dict[str, Lazy]:
+    """Every weight of the architecture by our names, fused as they are stored.
+
+    Args:
+        folder: Of the checkpoint.
+        family: How it names them.
+        arch: What it describes.
+        shared: Whether a layer's two norms are one.
 
     Raises:
-        SourceError: A file is damaged, a tensor is missing or has no use.
+        SourceError: A file is damaged, a tensor is missing, has no use, or is no float.
     """
-    weights, tensors = dict[str, Array](), _tensors(folder)
+    tensors, weights = _tensors(folder), dict[str, Lazy]()
 
-    def take(ours: str, *theirs: str, optional: bool = False) -> None:
-        for name in theirs:
-            if f"{name}.bias" in tensors:
-                weights[f"{ours}.bias"] = tensors.pop(f"{name}.bias")
-            if f"{name}.weight" in tensors:
-                weights[ours] = tensors.pop(f"{name}.weight")
+    def take(ours: str, theirs: str, *, optional: bool = False) -> None:
+        for name in theirs.split("|"):
+            found = {suffix: tensors.pop(f"{name}.{kind}", None) for suffix, kind in SUFFIXES.items()}
+            weights.update({f"{ours}{suffix}": each for suffix, each in found.items() if each})
+            if found[""]:
                 return
         if not optional:
-            raise SourceError(f"{folder}: the tensor {theirs[0]}.weight is missing")
+            raise SourceError(f"{folder}: the tensor {theirs.split('|')[0]}.weight is missing")
 
-    for name in [name for name in tensors if name.endswith(BUFFERS)]:
-        del tensors[name]
-    for ours, alternatives in TOP.items():
-        take(ours, *alternatives, optional=ours in ("head", "positions"))
+    for ours, theirs in family.top.items():
+        take(ours, theirs, optional=ours == "head" or ours in family.weightless)
     for n in range(arch.layers):
-        names, prefix = (GPT2, f"h.{n}") if arch.family == "gpt2" else (LLAMA, f"layers.{n}")
-        for ours, theirs in names.items():
-            take(f"{n}.{ours}", f"{prefix}.{theirs}")
-        if arch.family == "gpt2":
-            _from_convolutions(weights, n)
+        for ours, each in family.names.items():
+            name = f"{n}.{ours}"
+            if each is None or (shared and ours == "norm2"):
+                continue
+            if ours in ("q_norm", "k_norm") and not arch.head_norm:
+                continue
+            if "{head}" in each:
+                heads = arch.heads if ours == "q_norm" else arch.kv_heads
+                _stack(folder, weights, tensors, name, f"{family.layer}.{n}.{each}", heads)
+                continue
+            take(name, _spelled(family, n, each), optional=ours in family.weightless)
+        if shared:
+            _share(weights, n)
+    if "embedding_norm" in family.weightless:
+        weights["embedding_norm"] = Lazy((arch.width,), lambda: np.ones(arch.width, np.float32))
     if tensors:
         raise SourceError(f"{folder}: nothing known has a use for the tensor {min(tensors)}")
     return weights
 
 
-def _tensors(folder: Path) -> dict[str, Array]:
-    """Every tensor of every shard, float32, without the prefix `model.` or `transformer.`."""
+SUFFIXES = {"": "weight", ".bias": "bias"}
+
+
+def _spelled(family: Family, n: int, names: str) -> str:
+    return "|".join(f"{family.layer}.{n}.{name}" for name in names.split("|"))
+
+
+def _share(weights: dict[str, Lazy], n: int) -> None:
+    """Attention's norm is the MLP's too."""
+    for suffix in SUFFIXES:
+        if f"{n}.norm1{suffix}" in weights:
+            weights[f"{n}.norm2{suffix}"] = weights[f"{n}.norm1{suffix}"]
+
+
+def _stack(
+    folder: Path, weights: dict[str, Lazy], tensors: dict[str, Lazy], ours: str, theirs: str, heads: int
+) -> None:
+    """One vector of those of all heads."""
+    names = [f"{theirs.format(head=head)}.weight" for head in range(heads)]
+    if missing := [name for name in names if name not in tensors]:
+        raise SourceError(f"{folder}: the tensor {missing[0]} is missing")
+    parts = [tensors.pop(name) for name in names]
+    size = sum(part.shape[0] for part in parts)
+    weights[ours] = Lazy((size,), lambda: np.concatenate([part.make() for part in parts]))
+
+
+def _tensors(folder: Path) -> dict[str, Lazy]:
+    """Every tensor of the files that belong to the checkpoint, by its name without prefixes."""
     from safetensors import SafetensorError, safe_open
 
-    found: dict[str, Array] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    found: dict[str, Lazy] = {}
+    for path, wanted in _files(folder).items():
         try:
             with safe_open(path, "np") as file:
-                for name in file.keys():  # noqa: SIM118  # it is no mapping
-                    short = name.removeprefix("model.").removeprefix("transformer.")
-                    found[short] = file.get_tensor(name).astype(np.float32)
-        except (SafetensorError, TypeError) as error:
+                names = set(file.keys())
+                if missing := (wanted or set()) - names:
+                    raise SourceError(f"{path}: the tensor {min(missing)} is missing")
+                for name in sorted(wanted or names):
+                    short = _short(name)
+                    if not short.startswith(OTHERS) and not short.endswith(BUFFERS):
+                        found[short] = _entry(path, file, name)
+        except (OSError, SafetensorError) as error:
             raise SourceError(f"{path}: not readable as safetensors: {error}") from None
-    if not found:
-        raise SourceError(f"{folder}: there is no .safetensors file; convert other weights to it first")
     return found
 
 
-def _from_convolutions(weights: dict[str, Array], n: int) -> None:
-    """GPT-2's matrices are [in, out], with queries, keys and values side by side."""
-    for name in ("qkv", "o", "up", "down"):
-        weights[f"{n}.{name}"] = np.ascontiguousarray(weights[f"{n}.{name}"].T)
-    for suffix in ("", ".bias"):
-        parts = np.split(weights.pop(f"{n}.qkv{suffix}"), 3)
-        weights |= {f"{n}.{ours}{suffix}": part for ours, part in zip("qkv", parts, strict=True)}
+def _files(folder: Path) -> Mapping[Path, set[str] | None]:
+    """The files that hold the weights and the names that each is asked for, or None for all.
+
+    An index decides where there is one: a file beside it may be older.
+    """
+    if (folder / INDEX).exists():
+        index = read_json(folder / INDEX).object("weight_map")
+        found: dict[Path, set[str]] = {}
+        for name, file in index.items():
+            found.setdefault(folder / str(file), set()).add(name)
+        for path in found:
+            if not path.exists():
+                raise SourceError(f"{path}: not found; {INDEX} names it")
+        if found:
+            return found
+    if (folder / "model.safetensors").exists():
+        return {folder / "model.safetensors": None}
+    paths = [
+        p for p in sorted(folder.glob("*.safetensors")) if not p.name.startswith(("adapter_", "consolidated"))
+    ]
+    if not paths:
+        raise SourceError(f"{folder}: there is no .safetensors file; convert other weights to it first")
+    return dict.fromkeys(paths)
+
+
+def _short(name: str) -> str:
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _entry(path: Path, file: Any, name: str) -> Lazy:
+    part = file.get_slice(name)
+    if part.get_dtype() not in NUMBERS:
+        raise SourceError(
+            f"{path}: the tensor {name} holds {part.get_dtype()}, no float of 16 to 64 bits: "
+            "quantized weights are not supported; take the original ones, or a GGUF file"
+        )
+    return Lazy(tuple(part.get_shape()), lambda: _read(path, name))
+
+
+def _read(path: Path, name: str) -> Array:
+    """One tensor, float32.
+
+    Raises:
+        SourceError: It holds a number that is not finite.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        return finite(path, name, file.get_tensor(name).astype(np.float32))
+
+
+def finite(path: Path, name: str, values: Array) -> Array:
+    """The values, if none is infinite or no number.
+
+    Raises:
+        SourceError: One is.
+    """
+    if not np.isfinite(values).all():
+        raise SourceError(f"{path}: the tensor {name} holds numbers that are not finite")
+    return values

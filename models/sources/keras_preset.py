@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Attention, Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
@@ -101,9 +101,10 @@ def _architecture(config: Fields) -> Architecture:
         context_length=config.count("max_sequence_length"),
         norm="layer",
         norm_epsilon=EPSILON,
-        positions="learned",
-        rope_base=0.0,
-        mlp="gelu",
+        attention=(Attention(),) * config.count("num_layers"),
+        scale=config.head_size("hidden_dim", "num_heads") ** -0.5,
+        activation="gelu_tanh",
+        gated=False,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models.checkpoint.architecture import Architecture
+from models.checkpoint.weights import shape_of
 from models.errors import SourceError
 from models.tflite.graph import Array
 
@@ -16,14 +17,15 @@ def check_shapes(path: Path, arch: Architecture, weights: Mapping[str, Array]) -
     Raises:
         SourceError: One has another shape.
     """
-    for name, weight in weights.items():
-        expected = _shape(arch, name)
-        if weight.shape != expected:
-            raise SourceError(f"{path}: the weight {name} has shape {weight.shape}, expected {expected}")
+    for name in weights:
+        expected, found = _shape(arch, name), shape_of(weights, name)
+        if found not in expected:
+            shown = " or ".join(map(str, expected))
+            raise SourceError(f"{path}: the weight {name} has shape {found}, expected {shown}")
 
 
-def _shape(arch: Architecture, name: str) -> tuple[int, ...]:
-    """Of a weight or a bias, `N.part` or `part`."""
+def _shape(arch: Architecture, name: str) -> list[tuple[int, ...]]:
+    """Those that a weight or a bias, `N.part` or `part`, may have."""
     part = name.removesuffix(".bias").split(".")[-1]
     query, key = arch.heads * arch.head_size, arch.kv_heads * arch.head_size
     shapes = {
@@ -38,5 +40,7 @@ def _shape(arch: Architecture, name: str) -> tuple[int, ...]:
         "up": (arch.hidden, arch.width),
         "down": (arch.width, arch.hidden),
     }
+    if part in ("q_norm", "k_norm"):
+        return [(arch.head_size,), (query if part == "q_norm" else key,)]
     shape = shapes.get(part, (arch.width,))  # the others are norms
-    return shape[:1] if name.endswith(".bias") else shape
+    return [shape[:1] if name.endswith(".bias") else shape]

@@ -31,12 +31,12 @@ class Plain:
 
     def step(self, token: int, position: int) -> Array:
         x: Array = self.weights["embedding"][token]
-        if self.arch.positions == "learned":
+        if "positions" in self.weights:
             x = x + self.weights["positions"][position]
         for n, past in enumerate(self.pasts):
             y = self.norm(x, f"{n}.norm1")
             q, k, v = (self.heads(self.linear(y, f"{n}.{part}")) for part in "qkv")
-            if self.arch.positions == "rope":
+            if self.arch.attention[n].rotary:
                 q, k = ([self.rotate(head, position) for head in heads] for heads in (q, k))
             past.append((np.array(k), np.array(v)))
             x = x + self.linear(np.concatenate(self.attend(q, past)), f"{n}.o")
@@ -60,7 +60,7 @@ class Plain:
         """Halves as real and imaginary parts, turned by the position's angles."""
         half = len(head) // 2
         numbers = head[:half] + 1j * head[half:]
-        turned = numbers * np.exp(1j * position * self.arch.rope_base ** (-np.arange(half) / half))
+        turned = numbers * np.exp(1j * position * 10_000.0 ** (-np.arange(half) / half))
         return np.concatenate([turned.real, turned.imag])
 
     def linear(self, x: Array, name: str) -> Array:
@@ -77,7 +77,7 @@ class Plain:
 
     def mlp(self, x: Array, n: int) -> Array:
         up = self.linear(x, f"{n}.up")
-        if self.arch.mlp == "swiglu":
+        if self.arch.gated:
             gate = self.linear(x, f"{n}.gate")
             return self.linear(gate / (1 + np.exp(-gate)) * up, f"{n}.down")
         inner = np.tanh(np.sqrt(2 / np.pi) * (up + 0.044715 * up**3))

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from app.engine.runtimes.interface import decode_mask, extend_inputs, prefill_inputs
 from app.model.shape import ModelShape
-from models.checkpoint.architecture import Architecture, Checkpoint
+from models.checkpoint.architecture import Architecture, Attention, Checkpoint, Rotary
 from models.checkpoint.numpy_decoder import Reference
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
@@ -20,7 +20,7 @@ from models.options import SCHEMES, Quantization
 from models.quantization.constants import Parameters, scale_queries
 from models.quantization.rounding import Scheme
 from models.tflite.graph import Array, Model
-from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, random_weights, stored, tiny_checkpoint
+from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, TURNED, random_weights, stored, tiny_checkpoint
 
 Past = tuple[Array, Array]
 """Keys and values [L, P, KV, HD]."""
@@ -28,15 +28,39 @@ Past = tuple[Array, Array]
 TEXT = np.random.Generator(np.random.PCG64(1)).integers(1, 260, 40).tolist()
 LENGTH = 128
 
+SLOW = Attention(Rotary(tuple(1e-3 * n for n in range(8)), amplitude=1.25))
 VARIANTS: dict[str, Architecture] = {
     "llama": LLAMA,
     "gpt2": GPT2,
     "one head for all": replace(LLAMA, kv_heads=1),
     "a head for each": replace(LLAMA, kv_heads=4),
-    "heads wider than the model": replace(LLAMA, heads=3, kv_heads=3, head_size=32),
-    "another rotary base": replace(LLAMA, rope_base=500_000.0, norm_epsilon=1e-6),
-    "biases with rotary positions": replace(GPT2, positions="rope", rope_base=10_000.0, kv_heads=2),
-    "one layer": replace(LLAMA, layers=1),
+    "heads wider than the model": replace(
+        LLAMA, heads=3, kv_heads=3, head_size=32, attention=(Attention(),) * 2
+    ),
+    "another rotation in each layer": replace(LLAMA, attention=(TURNED, SLOW), norm_epsilon=1e-6),
+    "no rotation in one layer": replace(LLAMA, attention=(TURNED, Attention())),
+    "biases with rotary positions": replace(GPT2, attention=(TURNED,) * 2, kv_heads=2),
+    "one layer": replace(LLAMA, layers=1, attention=(TURNED,)),
+    "a window in one layer": replace(LLAMA, attention=(replace(TURNED, window=7), TURNED)),
+    "two windows": replace(LLAMA, attention=(replace(TURNED, window=7), replace(TURNED, window=19))),
+    "linear biases": replace(GPT2, slopes=(0.5, 0.25, 0.125, 0.0625)),
+    "linear biases over groups": replace(
+        LLAMA, attention=(Attention(),) * 2, slopes=(0.5, 0.25, 0.125, 0.0625)
+    ),
+    "capped scores and logits": replace(LLAMA, score_cap=5.0, logit_cap=3.0),
+    "a scale of its own": replace(LLAMA, scale=0.11),
+    "parallel": replace(GPT2, parallel=True),
+    "norms behind": replace(LLAMA, pre_norm=False, post_norm=True),
+    "four norms a layer": replace(LLAMA, post_norm=True),
+    "norms of heads": replace(LLAMA, head_norm="head"),
+    "norms of rows": replace(LLAMA, head_norm="row"),
+    "norms of heads behind the rotation": replace(
+        LLAMA, head_norm="head", head_norm_kind="layer", head_norm_last=True
+    ),
+    "exact gelu": replace(GPT2, activation="gelu"),
+    "relu": replace(GPT2, activation="relu"),
+    "relu squared": replace(GPT2, activation="relu_squared"),
+    "gated gelu": replace(LLAMA, activation="gelu_tanh"),
 }
 
 

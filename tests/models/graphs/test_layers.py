@@ -77,7 +77,7 @@ def test_a_layer_around_attention_is_the_references(
 
     def write(x: Tensor, positions: Tensor) -> Tensor:
         g, x, positions = x.graph, ops.reshape(x, [1, arch.width]), ops.reshape(positions, [1])
-        _, _, v = written.project(g, 1, x, written.rope(g, positions))
+        _, _, v = written.project(g, 1, x, written.turns(g, positions))
         every = ops.concat([v] * arch.group, -1)  # [1, KV, G * HD]
         return written.after_attention(g, 1, x, ops.reshape(every, [1, arch.heads * arch.head_size]))
 
@@ -91,7 +91,7 @@ def test_scores_depend_on_the_distance_of_rotated_tokens(compiled: Compile) -> N
 
     def write(x: Tensor, positions: Tensor) -> Tensor:
         x, positions = ops.reshape(x, [2, arch.width]), ops.reshape(positions, [2])
-        q, k, _ = written.project(x.graph, 0, x, written.rope(x.graph, positions))
+        q, k, _ = written.project(x.graph, 0, x, written.turns(x.graph, positions))
         query, key = ops.slice_(q, [1, 0, 0], [1, 1, -1]), ops.slice_(k, [0, 0, 0], [1, 1, -1])
         return ops.total(query * key)
 
@@ -104,7 +104,7 @@ def test_scores_depend_on_the_distance_of_rotated_tokens(compiled: Compile) -> N
 def test_learned_positions_have_no_rotation() -> None:
     checkpoint = tiny_checkpoint("gpt2", TOY_VOCABULARY)
     graph = Model("test").subgraph("f")
-    assert layers(checkpoint).rope(graph, graph.input("positions", [3], "int32")) is None
+    assert layers(checkpoint).turns(graph, graph.input("positions", [3], "int32")) == {}
 
 
 def test_projections_have_a_head_each() -> None:
@@ -113,5 +113,5 @@ def test_projections_have_a_head_each() -> None:
     graph = Model("test").subgraph("f")
     written = layers(checkpoint)
     x, positions = graph.input("x", [5, arch.width]), graph.input("positions", [5], "int32")
-    q, k, v = written.project(graph, 0, x, written.rope(graph, positions))
+    q, k, v = written.project(graph, 0, x, written.turns(graph, positions))
     assert (q.shape, k.shape, v.shape) == ((5, 4, 16), (5, 2, 16), (5, 2, 16))

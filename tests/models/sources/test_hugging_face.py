@@ -15,7 +15,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
 from models.sources import read_checkpoint
-from models.sources.hugging_face_weights import GPT2, LLAMA
+from models.sources.tensor_names import GPT2, LAYER
 from models.tflite.graph import Array
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 
@@ -37,7 +37,7 @@ def config(checkpoint: Checkpoint) -> dict[str, Any]:
         "num_attention_heads": a.heads, "num_key_value_heads": a.kv_heads, "intermediate_size": a.hidden,
         "max_position_embeddings": a.context_length, "vocab_size": a.vocabulary,
         "rms_norm_eps": a.norm_epsilon,
-        "rope_theta": a.rope_base, "tie_word_embeddings": "head" not in checkpoint.weights,
+        "rope_theta": 10_000.0, "tie_word_embeddings": "head" not in checkpoint.weights,
     }  # fmt: skip
 
 
@@ -54,7 +54,8 @@ def tensors(checkpoint: Checkpoint) -> dict[str, Array]:
             for name in ("qkv", "o", "up", "down"):
                 weights[f"{n}.{name}"] = weights[f"{n}.{name}"].T
     else:
-        names, prefix, layer = LLAMA, "model.", "model.layers"
+        names = {ours: str(theirs) for ours, theirs in LAYER.items()}
+        prefix, layer = "model.", "model.layers"
         top = {"embedding": "embed_tokens", "final_norm": "norm"}
     for name, weight in weights.items():
         kind = "bias" if name.endswith(".bias") else "weight"
@@ -275,18 +276,24 @@ def test_sentence_pieces_rules_are_read(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model_type": "mamba"}, "model_type 'mamba'; supported are gpt2, llama, qwen2"),
+        ({"model_type": "mamba"}, "model_type 'mamba'; supported are .*llama"),
         ({"sliding_window": 128}, "uses sliding window attention"),
-        ({"use_sliding_window": True}, "uses sliding window attention"),
+        ({"layer_types": ["full_attention", "conv"]}, "layer 1 is of the kind conv, which is not supported"),
+        ({"attention_sinks": 4}, "the field attention_sinks, which is 4, is not known here"),
+        ({"clip_qkv": 8.0}, "uses clamped queries, keys and values"),
         ({"num_local_experts": 8}, "uses mixture of experts"),
-        ({"rope_scaling": {"rope_type": "yarn"}}, r"uses scaled rotary positions \(yarn\)"),
-        ({"rope_scaling": {"type": "new"}}, r"uses scaled rotary positions \(new\)"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, r"uses scaled rotary positions \(llama3\)"),
+        ({"rope_scaling": {"rope_type": "yarn"}}, "the field original_max_position_embeddings is missing"),
+        ({"rope_scaling": {"type": "new"}}, "uses rotary positions of the kind new, which is not supported"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "the field factor is missing"),
+        (
+            {"rope_scaling": {"rope_type": "linear", "factor": 2.0, "by": 1}},
+            "the field by, which is 1, is not known",
+        ),
         ({"rope_scaling": "yarn"}, "rope_scaling is 'yarn', expected an object"),
         ({"num_experts": 4}, "uses mixture of experts"),
         ({"num_attention_heads": None}, "the field num_attention_heads is missing"),
         ({"num_attention_heads": 0}, "num_attention_heads is 0, expected a positive integer"),
-        ({"num_attention_heads": 3}, "hidden_size 64 does not divide by num_attention_heads 3"),
+        ({"num_attention_heads": 3}, "the width 64 does not divide by 3 heads"),
         ({"num_attention_heads": 8}, r"the weight 0.k has shape \(32, 64\), expected \(16, 64\)"),
         ({"num_key_value_heads": "2"}, "num_key_value_heads is '2', expected a positive integer"),
         ({"head_dim": True}, "head_dim is True, expected a positive integer"),
@@ -296,8 +303,7 @@ def test_sentence_pieces_rules_are_read(
         ({"rms_norm_eps": "small"}, "rms_norm_eps is 'small', expected a number"),
         ({"eos_token_id": 999}, "eos_token_id is 999, expected token ids"),
         ({"eos_token_id": ["</s>"]}, r"eos_token_id is \['</s>'\], expected token ids"),
-        ({"partial_rotary_factor": 0.5}, "uses partly rotated heads"),
-        ({"hidden_act": "relu"}, "uses the activation relu"),
+        ({"hidden_act": "xielu"}, "uses the activation xielu"),
         ({"quantization_config": {}}, "uses quantized weights"),
         ({"hidden_size": None}, "the field hidden_size is missing"),
         ({"tie_word_embeddings": False}, "the tensor lm_head.weight is missing"),
@@ -314,12 +320,12 @@ def test_what_cannot_be_expressed_is_named(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"activation_function": "relu"}, "uses the activation relu"),
+        ({"activation_function": "mish"}, "uses the activation mish"),
         ({"scale_attn_by_inverse_layer_idx": True}, "uses attention scaled by the layer's number"),
         ({"scale_attn_weights": False}, "uses attention without scale"),
         ({"add_cross_attention": True}, "uses cross attention"),
         ({"n_head": 0}, "n_head is 0, expected a positive integer"),
-        ({"n_head": 5}, "n_embd 64 does not divide by n_head 5"),
+        ({"n_head": 5}, "the width 64 does not divide by 5 heads"),
         ({"n_positions": 256}, r"the weight positions has shape \(512, 64\), expected \(256, 64\)"),
     ],
 )
