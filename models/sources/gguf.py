@@ -47,8 +47,6 @@ def read_gguf(path: Path) -> Checkpoint:
     )
 
 
-
-
 def _name(path: Path) -> str:
     """A model id from the file's name: lower case, without the quantization's suffix."""
     return re.sub(r"[.-](I?Q\d\w*|F16|F32|BF16)$", "", path.stem, flags=re.IGNORECASE).lower()
