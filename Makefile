@@ -3,6 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := models/artifacts/autocomplete.tflite
+ifdef SOURCE # a checkpoint: a name, a GGUF file or a folder; its model file stands beside the default one
+MODEL := models/artifacts/$(patsubst %.gguf,%,$(notdir $(SOURCE:%/=%))).tflite
+BUILD_OPTIONS := --source $(SOURCE) $(if $(ACCEPT_GEMMA_TERMS),--accept-terms)
+export AUTOCOMPLETE_MODEL := $(MODEL)
+endif
 MANIFEST := $(MODEL:.tflite=.manifest.json)
 FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
@@ -12,14 +17,14 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps 
 	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
-serve: $(MANIFEST)  ## install, build the model if it is missing, serve
+serve: $(MANIFEST)  ## install, build the model if it is missing, serve; SOURCE=gemma-3-270m, a GGUF file or a folder
 	exec $(BIN)/python -m app
 
 help:  ## this list
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.runtime  ## build the model anew
-	$(BIN)/python -m models build --output $(MODEL)
+	$(BIN)/python -m models build --output $(MODEL) $(BUILD_OPTIONS)
 
 verify: $(MANIFEST)  ## compare the model file with its source
 	$(BIN)/python -m models verify $(MODEL)
@@ -88,7 +93,7 @@ clean:  ## remove everything that was installed or built
 
 # The manifest is written last: where it stands, the model is whole. It is built only when it is missing.
 $(MANIFEST): | $(VENV)/.runtime
-	$(BIN)/python -m models build --output $(MODEL)
+	$(BIN)/python -m models build --output $(MODEL) $(BUILD_OPTIONS)
 
 $(VENV)/.runtime: locks/build.txt
 	$(PYTHON) -m venv $(VENV)

@@ -43,12 +43,14 @@ def build_command(
     serving_top_p: Annotated[float, typer.Option(help="serving_default: mass of the tokens kept.")] = 1.0,
     serving_seed: Annotated[int, typer.Option(help="serving_default: of its random numbers.")] = 0,
     quality: Annotated[bool, typer.Option(help="Measure the file beside the float32 reference.")] = True,
+    accept_terms: Annotated[bool, typer.Option(help="You accept the terms of named weights.")] = False,
 ) -> None:
     """Build the model file, its manifest and the shared objects of its custom operators."""
     sampler = Sampler(serving_temperature, serving_top_k, serving_top_p, serving_seed)
     options = BuildOptions(
         source, output, sequence_length, quantize, target, serving_window, serving_tokens, sampler
     )
+    options = replace(options, accept_terms=accept_terms)
     if not quality:
         options = replace(options, quality_tokens=0)
     with Stages(planned=options.stages, console=console) as stages:
@@ -61,6 +63,8 @@ def build_command(
     console.print(
         f"{output}: {manifest.id}, {manifest.quantization}, {share:.1f} MB, sha256 {manifest.sha256}"
     )
+    setting = "" if output == DEFAULT else f"AUTOCOMPLETE_MODEL={output} "
+    console.print(f"serve it: {setting}python -m app", highlight=False)
 
 
 @app.command("quality")

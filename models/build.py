@@ -24,7 +24,7 @@ from models.quantization.constants import Parameters, scale_queries
 from models.quantization.gptq import round_layers
 from models.quantization.rotation import rotate
 from models.quantization.rounding import Ranges
-from models.sources import default_checkpoint, read_checkpoint
+from models.sources import checkpoint_of, default_checkpoint, named_checkpoint, read_checkpoint
 from models.tflite.graph import Model, Quantized
 
 
@@ -51,12 +51,12 @@ def build(options: BuildOptions, stages: Stages) -> Manifest:
         BuildError: The options do not fit the checkpoint, or the checkpoint cannot be read.
     """
     options.output.parent.mkdir(parents=True, exist_ok=True)
+    with stages.stage("Read the checkpoint"):
+        checkpoint = _checkpoint(options)
+        check(checkpoint, options)
     with stages.stage("Fetch the custom operators"):
         wheel = fetch_wheel("tensorflow-text", options.downloads)
         text_ops = extract_text_ops(wheel, options.output.parent / "text_ops")
-    with stages.stage("Read the weights"):
-        checkpoint = _checkpoint(options.source, options.downloads)
-        check(checkpoint, options)
     model = _model(checkpoint, options, stages)
     with stages.stage("Save the file"):
         digest = model.save(options.output)
@@ -81,7 +81,7 @@ def assess(model: Path, source: Path | None, tokens: int, stages: Stages) -> Man
     manifest = read_manifest(model)
     verify_file(model, manifest)
     with stages.stage("Read the weights"):
-        checkpoint = _checkpoint(source, model.parent / "downloads")
+        checkpoint = checkpoint_of(model, manifest.source, source)
     with stages.stage("Measure the quality") as advance:
         quality = measure(model, manifest, checkpoint, tokens, advance)
     manifest = manifest.model_copy(update={"quality": quality.record})
@@ -141,5 +141,8 @@ def write_model(checkpoint: Checkpoint, options: BuildOptions, integers: Integer
     return model
 
 
-def _checkpoint(source: Path | None, downloads: Path) -> Checkpoint:
-    return default_checkpoint(downloads) if source is None else read_checkpoint(source)
+def _checkpoint(options: BuildOptions) -> Checkpoint:
+    if options.source is None:
+        return default_checkpoint(options.downloads)
+    named = named_checkpoint(str(options.source), options.downloads, accepted=options.accept_terms)
+    return named or read_checkpoint(options.source)

@@ -18,6 +18,10 @@ Target = Literal["litert", "tflite-runtime"]
 ALIGNED = 16
 """Floats: LiteRT writes the keys of each token where the engine wants them, from such an address on."""
 
+BYTES = {"float32": 4.0, "float16": 2.0, "int8": 1.0, "int4": 0.5}
+LARGEST = 2**31 - 2**25
+"""Bytes of weights: offsets in a file have 31 bits, and tokenizer and graphs need some."""
+
 SCHEMES: dict[tuple[Quantization, Target], Scheme] = {
     ("none", "litert"): Scheme("float32", "float32"),
     ("none", "tflite-runtime"): Scheme("float32", "float32"),
@@ -44,6 +48,7 @@ class BuildOptions:
         serving_sampler: Baked into it as well.
         calibration_tokens: Tokens of `texts/calibration.txt` that integer weights are rounded by.
         quality_tokens: Tokens of `texts/quality.txt` that the file is measured on; 0 for no measurement.
+        accept_terms: Whether the person accepts terms that named weights come under.
     """
 
     source: Path | None
@@ -56,6 +61,7 @@ class BuildOptions:
     serving_sampler: Sampler = field(default_factory=Sampler)
     calibration_tokens: int = 2048
     quality_tokens: int = 2048
+    accept_terms: bool = False
 
     @property
     def scheme(self) -> Scheme:
@@ -94,6 +100,13 @@ def check(checkpoint: Checkpoint, options: BuildOptions) -> None:
     if options.scheme.block and any(size % options.scheme.block for size in (arch.width, arch.hidden)):
         raise BuildError(
             f"int4: widths {arch.width} and {arch.hidden} are no multiples of {options.scheme.block}"
+        )
+    size = checkpoint.parameters * BYTES[options.scheme.dtype]
+    if size > LARGEST:
+        raise BuildError(
+            f"{checkpoint.name}: {checkpoint.parameters / 1e9:.2f} billion parameters make "
+            f"{size / 1e9:.1f} GB as {options.quantize}; a TFLite file holds {LARGEST / 1e9:.1f}: "
+            "choose a smaller --quantize"
         )
     if arch.heads % arch.kv_heads or arch.head_size % 2:
         raise BuildError(f"{arch.heads} heads of {arch.head_size} over {arch.kv_heads} do not divide evenly")

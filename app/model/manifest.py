@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ModelRefusedError
+from app.model.recognition import advice
 
 
 class TensorSpec(BaseModel):
@@ -75,6 +76,8 @@ def read_manifest(model: Path) -> Manifest:
         ModelRefusedError: It is missing, malformed, or written for another file name.
     """
     path = manifest_path(model)
+    if not path.exists() and (known := advice(model)):
+        raise ModelRefusedError(f"{model}: {known}")
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:

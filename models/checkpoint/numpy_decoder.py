@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -207,14 +207,17 @@ ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
 
 
 def pass_through(
-    checkpoint: Checkpoint, sequences: Sequence[Sequence[int]], observe: Observe
-) -> Iterator[int]:
+    checkpoint: Checkpoint, sequences: Sequence[Sequence[int]], observe: Observe | None = None
+) -> Generator[int, None, list[Array]]:
     """Send sequences through the layers, all of them through one before the next; yields each layer's number.
 
     Args:
         checkpoint: What is computed.
         sequences: Token ids.
         observe: Sees every matrix of the layers at work.
+
+    Returns:
+        Hidden states [T, D] of each sequence behind the last layer.
     """
     checkpoint = replace(checkpoint, weights=LayerByLayer(checkpoint.weights))
     references = [Reference(checkpoint, observe) for _ in sequences]
@@ -225,3 +228,4 @@ def pass_through(
         for reference in references:
             reference.reset()
         yield n
+    return states

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.reference_tokenizer import source_tokenizer
 from models.evaluation.samples import PROMPTS, sample_texts
 from models.progress import Stages
-from models.sources import default_checkpoint, read_checkpoint
+from models.sources import checkpoint_of
 
 CONTINUED = 32
 
@@ -43,9 +43,8 @@ def verify(path: Path, source: Path | None, texts: int, stages: Stages) -> Agree
     manifest = read_manifest(path)
     verify_file(path, manifest)
     with stages.stage("Read the weights"):
-        checkpoint = (
-            default_checkpoint(path.parent / "downloads") if source is None else read_checkpoint(source)
-        )
+        checkpoint = checkpoint_of(path, manifest.source, source)
+        checkpoint = replace(checkpoint, weights=dict(checkpoint.weights))  # many tokens, one at a time
     with stages.stage("Compare token ids"):
         tokenizer = open_text_model(path, path.parent / "text_ops", "litert")
         oracle = source_tokenizer(source, checkpoint.vocabulary)

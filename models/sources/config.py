@@ -87,7 +87,7 @@ class Config:
         f.refuse(
             {
                 "mixture of experts": experts,
-                "quantized weights": "quantization_config" in f,
+                "quantized weights": "quantization_config" in f or "quantization" in f,
                 "cross attention": f.get("add_cross_attention", False),
                 "attention scaled by the layer's number": f.get("scale_attn_by_inverse_layer_idx", False),
                 "attention without scale": not f.get("scale_attn_weights", True),

@@ -190,8 +190,8 @@ def test_every_stage_is_shown(source: Path) -> None:
     shown = io.StringIO()
     build(options(source, quantize="none"), Stages(4, Console(file=shown)))
     assert [line.split(" (")[0] for line in shown.getvalue().splitlines()] == [
-        "[ 25 %] Fetch the custom operators",
-        "[ 50 %] Read the weights",
+        "[ 25 %] Read the checkpoint",
+        "[ 50 %] Fetch the custom operators",
         "[ 75 %] Write the graphs",
         "[100 %] Save the file",
     ]

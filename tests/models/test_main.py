@@ -70,7 +70,8 @@ def test_a_build_shows_its_stages_and_ends_with_what_was_built(run: Any, source:
     assert "Write the graphs" in finished[2]
     assert finished[-1].startswith("[100 %]")
     size = f"{manifest.bytes / 1e6:.1f} MB"
-    assert lines[-1] == f"{output}: toy, none, {size}, sha256 {manifest.sha256}"
+    assert lines[-2] == f"{output}: toy, none, {size}, sha256 {manifest.sha256}"
+    assert lines[-1] == f"serve it: AUTOCOMPLETE_MODEL={output} python -m app"
 
 
 def test_a_sampler_is_baked_and_the_measurement_left_out(run: Any, source: Path) -> None:

@@ -16,6 +16,7 @@ from app.model.foreign.text_to_text import BAKED, Utf8, read_whole
 from app.model.kinds import LiteRtLm
 from app.model.loader import ServedModel, open_own, text_ops_folder
 from app.model.manifest import manifest_path
+from app.model.recognition import advice
 from app.model.runtime import resolve_runtime
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables, read_tables
@@ -52,6 +53,8 @@ def open_model(settings: Settings) -> ServedModel:
 def _plain(settings: Settings) -> ServedModel:
     """A `.tflite` with no manifest: a decoder with a tokenizer beside it, or text to text."""
     path = settings.model
+    if known := advice(path):
+        raise ModelRefusedError(f"{path}: {known}")
     tables = read_tables(path)
     if {"prefill", "decode", "tokenize"} <= tables.signatures.keys():
         raise ModelRefusedError(f"{path}: built by this project, but {manifest_path(path).name} is missing")
