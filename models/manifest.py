@@ -11,7 +11,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.options import BuildOptions
 from models.tflite.graph import Graph, Model
 
-TOOLS = ("ai-edge-litert", "flatbuffers", "gguf", "numpy", "unicodedata2")
+TOOLS = ("ai-edge-litert", "flatbuffers", "gguf", "numpy")
 UNPACKED = {"tensorflow-text": "2.21.1"}
 """Version of the wheel that shared objects are taken from; it is not installed."""
 

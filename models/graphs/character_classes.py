@@ -9,7 +9,8 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import unicodedata2  # type: ignore[import-not-found]
+
+from models.graphs.unicode_ranges import read_ranges
 
 Integers = npt.NDArray[np.int32]
 
@@ -60,12 +61,13 @@ NEWEST_NUMBERS = [*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7)]
 def character_kinds(digits: bool) -> Integers:
     """Kind of every code point, [0x110000].
 
-    Unicode 16 (`unicodedata2`), as the regular expressions of `tokenizers` 0.23. With `digits`, where each
+    Unicode 16, as the regular expressions of `tokenizers` 0.23. With `digits`, where each
     number is a word, its splitter of digits decides what a number is: Unicode 17.
     """
     categories = {"L": Kind.LETTER, "N": Kind.NUMBER}
-    every = map(chr, range(sys.maxunicode + 1))
-    kinds = np.array([categories.get(unicodedata2.category(c)[0], Kind.OTHER) for c in every], np.int32)
+    kinds = np.full(sys.maxunicode + 1, Kind.OTHER, np.int32)
+    for category, points in read_ranges():
+        kinds[points.start : points.stop] = categories[category]
     for kind, characters in SPECIFIC.items():
         kinds[[ord(character) for character in characters]] = kind
     if digits:
