@@ -27,13 +27,13 @@ from tests.conftest import ARTIFACTS
 MODEL = ARTIFACTS / "autocomplete.tflite"
 
 SCRIPT = """
-import importlib.util, sys
+import ctypes, sys
 import numpy as np
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
-spec = importlib.util.spec_from_file_location("tflite_registrar", sys.argv[2] + "/tflite_registrar.so")
-text_ops = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(text_ops)
-registerers = [getattr(text_ops, name) for name in dir(text_ops) if name.startswith("Add")]
+text_ops = ctypes.CDLL(sys.argv[2] + "/libpybinds_library_common.so")
+registerers = [text_ops.AddByteSplit, text_ops.AddNgramsStringJoin]
+for add in registerers:
+    add.argtypes = [ctypes.c_void_p]
 interpreter = InterpreterWithCustomOps(model_path=sys.argv[1], custom_op_registerers=registerers)
 complete = interpreter.get_signature_runner("serving_default")
 sys.stdout.buffer.write(complete(prompt=np.array([b"I'm enjoying a"]))["output_0"][0])

@@ -24,7 +24,7 @@ class ModelFile:
     @property
     def place(self) -> Path:
         """Where the same content is found, whatever has happened to its name."""
-        return descriptor_path(self.descriptor)
+        return descriptor_path(self.descriptor, self.path)
 
 
 def open_model_file(path: Path) -> ModelFile:
@@ -39,6 +39,7 @@ def open_model_file(path: Path) -> ModelFile:
         raise ModelRefusedError(f"{path}: {error.strerror}") from None
 
 
-def descriptor_path(descriptor: int) -> Path:
-    """The path under which Linux shows an open file."""
-    return Path(f"/proc/self/fd/{descriptor}")
+def descriptor_path(descriptor: int, path: Path, proc: Path = Path("/proc")) -> Path:
+    """The path under which Linux shows an open file; other systems have none but its name."""
+    descriptors = proc / "self" / "fd"
+    return descriptors / str(descriptor) if descriptors.exists() else path

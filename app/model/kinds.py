@@ -36,7 +36,7 @@ class WholeText:
 
     Attributes:
         signature, prompt, completion: Names of the signature, of its input and of its output.
-        text_ops: Folder of TF-Text's shared objects.
+        text_ops: Folder of the shared object with TF-Text's operators.
     """
 
     signature: str

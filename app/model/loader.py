@@ -53,5 +53,5 @@ def open_own(settings: Settings) -> ServedModel:
 
 
 def text_ops_folder(settings: Settings) -> Path:
-    """Where the shared objects with TF-Text's operators are."""
+    """Where the shared object with TF-Text's operators is."""
     return settings.text_ops or settings.model.parent / "text_ops"

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ModelRefusedError
+from app.installation import build_command
 from app.model.recognition import advice
 
 
@@ -81,10 +82,10 @@ def read_manifest(model: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise ModelRefusedError(f"{path}: not found; build the model with: python -m models build") from None
+        raise ModelRefusedError(f"{path}: not found; build the model with: {build_command()}") from None
     except (OSError, ValidationError) as error:
         reason = _first_fault(error) if isinstance(error, ValidationError) else error.strerror
-        again = "build the model anew with: python -m models build"
+        again = f"build the model anew with: {build_command()}"
         raise ModelRefusedError(f"{path}: not a manifest of this service: {reason}; {again}") from None
     if manifest.file != model.name:
         raise ModelRefusedError(f"{path}: written for {manifest.file}, not for {model.name}")
@@ -133,7 +134,7 @@ def verify_text_ops(folder: Path, manifest: Manifest) -> None:
         ModelRefusedError: One is missing, or its sha256 differs.
     """
     for name, digest in manifest.text_ops.items():
-        if name.endswith(".so"):
+        if name.endswith((".so", ".dylib")):
             _compare(folder / name, digest)
 
 

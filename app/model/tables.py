@@ -129,7 +129,7 @@ TEXT_OPERATORS = frozenset(
         "TFText>WhitespaceTokenizeWithOffsetsV2",
     }
 )
-"""Custom operators in `tflite_registrar.so` of tensorflow-text 2.21.1."""
+"""Custom operators of tensorflow-text 2.21.1, which `app.model.text_ops` registers."""
 
 
 @dataclass(frozen=True, order=True, slots=True)

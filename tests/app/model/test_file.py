@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefusedError
-from app.model.file import open_model_file
+from app.model.file import descriptor_path, open_model_file
 
 
 def test_a_file_that_was_replaced_or_removed_is_still_the_one_that_was_opened(tmp_path: Path) -> None:
@@ -37,3 +37,7 @@ def test_a_child_that_inherits_the_descriptor_reads_it_at_the_same_place(tmp_pat
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefusedError, match=r"model\.tflite: No such file or directory"):
         open_model_file(tmp_path / "model.tflite")
+
+
+def test_a_system_that_shows_no_open_files_has_the_name_only(tmp_path: Path) -> None:
+    assert descriptor_path(3, tmp_path / "model.tflite", proc=tmp_path) == tmp_path / "model.tflite"

@@ -8,8 +8,8 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.manifest import SignatureSpec, TensorSpec
-from app.model.tables import TEXT_OPERATORS
-from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
+from app.model.text_ops import LIBRARY
+from app.model.tokenizer import TextModel, open_text_model
 from models.checkpoint.vocabulary import Vocabulary
 from models.graphs.tokenizer import detokenize, write_tokenizer
 from models.tflite import ops
@@ -131,6 +131,7 @@ def test_signatures_have_names_shapes_and_types(text_model: TextModel) -> None:
     }
 
 
+@pytest.mark.tflite_runtime
 def test_two_models_live_side_by_side(file: Path, text_ops: Path) -> None:
     models = [open_text_model(file, text_ops, runtime) for runtime in ("litert", "tflite-runtime", "auto")]
     assert [model.tokenize("he") for model in models] == [[HE]] * 3
@@ -168,19 +169,12 @@ def test_foreign_custom_operators_are_named(
         open_text_model(path, text_ops, runtime)
 
 
-def test_the_list_of_text_operators_is_that_of_the_shared_objects(text_ops: Path) -> None:
-    kernels = (text_ops / "libpybinds_library_common.so").read_bytes()
-    assert all(name.encode() in kernels for name in TEXT_OPERATORS)
-    assert len(text_op_registerers(text_ops)) == len(TEXT_OPERATORS)
-
-
-def test_missing_shared_objects_are_named(file: Path, tmp_path: Path, runtime: Runtime) -> None:
-    with pytest.raises(
-        ModelRefusedError, match=rf"^{tmp_path}/tflite_registrar\.so: cannot be loaded: .*No such file"
-    ):
+def test_a_missing_shared_object_is_named(file: Path, tmp_path: Path, runtime: Runtime) -> None:
+    with pytest.raises(ModelRefusedError, match=rf"^{tmp_path}/{LIBRARY}: cannot be loaded: .*No such file"):
         open_text_model(file, tmp_path, runtime)
 
 
+@pytest.mark.tflite_runtime
 def test_a_file_that_is_too_new_for_the_runtime_says_how_to_build_it(
     save_graph: Callable[[Write], Path], text_ops: Path
 ) -> None:

