@@ -16,7 +16,7 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
     A container's `cpus` limit is such a quota: it hides no core, and more threads than it pays for are
     stopped in the middle of a step (Linux, Documentation/admin-guide/cgroup-v2, `cpu.max`).
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 

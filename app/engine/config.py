@@ -45,4 +45,4 @@ class EngineConfig:
     @property
     def place(self) -> Path:
         """Where the model file is read."""
-        return self.model if self.descriptor is None else descriptor_path(self.descriptor)
+        return self.model if self.descriptor is None else descriptor_path(self.descriptor, self.model)

@@ -20,6 +20,14 @@ def test_without_a_control_group_every_core_counts(tmp_path: Path) -> None:
     assert usable_cores(tmp_path) == 8
 
 
+def test_where_no_affinity_is_known_the_machines_cores_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert usable_cores(tmp_path) == 6
+
+
 @pytest.mark.parametrize(
     ("written", "cores"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,7 +36,10 @@ def give_back(array: Floats) -> None:
     base: Any = array
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
-    base.obj.madvise(mmap.MADV_DONTNEED)  # a memoryview of the map
+    if sys.platform == "linux":
+        base.obj.madvise(mmap.MADV_DONTNEED)  # a memoryview of the map
+    else:  # where the advice clears nothing
+        base[:] = bytes(base.nbytes)
 
 
 def aligned(array: npt.NDArray[T]) -> npt.NDArray[T]:

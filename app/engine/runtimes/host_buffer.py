@@ -8,6 +8,7 @@ it, `LiteRtCreateTensorBufferFromHostMemory` (litert/c/litert_tensor_buffer.h).
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def host_buffers() -> Callable[[Array], Any]:
     import ai_edge_litert
     from ai_edge_litert.tensor_buffer import TensorBuffer
 
-    library = ctypes.CDLL(str(Path(ai_edge_litert.__file__).with_name("libLiteRt.so")))
+    suffix = ".dylib" if sys.platform == "darwin" else ".so"
+    library = ctypes.CDLL(str(Path(ai_edge_litert.__file__).with_name(f"libLiteRt{suffix}")))
     create = library.LiteRtCreateTensorBufferFromHostMemory
     create.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
     destroy = library.LiteRtDestroyTensorBuffer

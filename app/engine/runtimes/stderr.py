@@ -7,25 +7,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.engine.runtimes.memory_file import memory_file
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Inside the block standard error is kept; it is shown when the block raises."""
     sys.stderr.flush()
-    shown, kept = os.dup(2), os.memfd_create("stderr")
-    os.dup2(kept, 2)
-    try:
-        yield
-    except BaseException:
-        os.dup2(shown, 2)
-        os.lseek(kept, 0, os.SEEK_SET)
-        while block := os.read(kept, 2**16):
-            os.write(2, block)
-        raise
-    finally:
-        os.dup2(shown, 2)
-        os.close(shown)
-        os.close(kept)
+    with memory_file("stderr") as (kept, _):
+        shown = os.dup(2)
+        os.dup2(kept, 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(shown, 2)
+            os.lseek(kept, 0, os.SEEK_SET)
+            while block := os.read(kept, 2**16):
+                os.write(2, block)
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 def silence() -> None:

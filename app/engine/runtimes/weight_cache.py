@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from app.engine.runtimes.memory_file import memory_file
+
 logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 20.0
@@ -57,17 +59,13 @@ class PackedWeights:
         They are packed in memory first: native code aborts the process where a disk is full. What cannot be
         stored stays in memory, in one copy. Of several processes one packs, and the others wait for its file.
         """
-        memory = os.memfd_create("packed weights")
-        try:
+        with memory_file("packed weights") as (_, place):
             with self._turn():
                 path = self.find()
                 if path is None:
-                    place = Path(f"/proc/self/fd/{memory}")
                     pack(place)
                     path = self._store(place)
             yield path
-        finally:
-            os.close(memory)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+BLOCK = 2**20
+
 
 def inner_file(folder: Path, container: Path, digest: str, begin: int, end: int) -> Path:
     """Bytes `begin` to `end` of a file, as a file: itself where that is all of it, else a copy in `folder`.
@@ -20,8 +22,9 @@ def inner_file(folder: Path, container: Path, digest: str, begin: int, end: int)
     part = copy.with_name(f".{copy.name}.{secrets.token_hex(8)}.part")
     try:
         with container.open("rb") as source, part.open("wb") as target:
-            while begin < end:
-                begin += os.sendfile(target.fileno(), source.fileno(), begin, end - begin)
+            source.seek(begin)
+            while block := source.read(min(BLOCK, end - source.tell())):
+                target.write(block)
         part.replace(copy)
     finally:
         part.unlink(missing_ok=True)

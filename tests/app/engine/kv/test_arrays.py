@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.engine.kv.arrays import ALIGNMENT, aligned, float_zeros
+from app.engine.kv.arrays import ALIGNMENT, aligned, float_zeros, give_back
 
 
 def resident_bytes() -> int:
@@ -31,6 +31,15 @@ def test_memory_is_taken_by_writing_and_given_back_with_the_array() -> None:
     assert resident_bytes() - before > size * 7 / 8
     del array
     assert resident_bytes() - before < size / 8
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_what_was_given_back_reads_as_zeros(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    array = float_zeros(3, 4)
+    array[:] = 1
+    give_back(array[1:])
+    assert array.tolist() == np.zeros((3, 4)).tolist()
 
 
 def test_an_aligned_array_is_itself() -> None:

@@ -13,6 +13,8 @@ from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.tflite_runtime
+
 TOLERANCE = {"none": 1e-5, "dynamic": 0.1}  # an activation may be rounded to its other neighbour
 
 

@@ -47,10 +47,10 @@ def test_a_whole_file_is_not_copied(container: Path, folder: Path) -> None:
 def test_a_copy_that_was_not_made_whole_is_not_there(
     container: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: int) -> int:
+    def fail(*arguments: object) -> Path:
         raise OSError("disk full")
 
-    monkeypatch.setattr("os.sendfile", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         inner_file(folder, container, "ab" * 32, 4, 504)
     assert list(folder.iterdir()) == []

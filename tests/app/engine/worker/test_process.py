@@ -254,6 +254,7 @@ def test_a_model_that_does_not_load_is_refused_in_one_line(tiny_model: TinyModel
     assert "\n" not in refused.message
 
 
+@pytest.mark.tflite_runtime
 def test_a_model_of_another_runtime_is_refused_by_the_operator(tiny: Callable[..., TinyModel]) -> None:
     config = tiny("llama", "dynamic").config(runtime="tflite-runtime")
     refused = converse(config, lambda peer: peer.hear(Refused))
@@ -271,6 +272,7 @@ def test_a_model_that_fails_on_its_first_prompt_is_refused(
         open_scheduler(tiny_model.config(shape=runner.shape))
 
 
+@pytest.mark.tflite_runtime
 def test_each_runtime_has_its_runner(tiny_model: TinyModel) -> None:
     assert isinstance(open_runner(tiny_model.config()), LiteRtRunner)
     assert isinstance(open_runner(tiny_model.config(runtime="tflite-runtime")), TfLiteRunner)
