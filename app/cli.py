@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -25,11 +26,15 @@ from app.completion.prompt import PlainPrompt
 from app.completion.service import Service
 from app.errors import ModelRefusedError, ServiceError
 from app.guard.word_list import MalformedListError
+from app.installation import module_command, module_environment, product_version
 from app.main import create_app
 from app.server.start import start as serve_process
 from app.settings import PREFIX, Settings, setting_faults
 
 BENCH_PROMPT = "The history of the city begins with a small settlement at the mouth of the river, where"
+
+BUILD_MODULES = ("flatbuffers", "gguf", "h5py", "ml_dtypes", "packaging", "safetensors", "tokenizers")
+"""Of the extra `build`: the service itself needs none of them."""
 
 Model = Annotated[Path | None, typer.Option(help="Model file; its manifest stands beside it.")]
 Temperature = Annotated[float | None, typer.Option(min=0, max=2, help="0 takes the likeliest token.")]
@@ -39,17 +44,27 @@ MaxTokens = Annotated[int | None, typer.Option(min=1, help="Most tokens to gener
 def main() -> None:
     """Run the command line."""
     commands = typer.Typer(
-        help="Text completion by one self-contained TensorFlow Lite model.",
         no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
     )
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+    commands.callback()(common_options)
     commands.command()(serve)
     commands.command()(complete)
     commands.command(context_settings=passed_on, add_help_option=False)(build)
     commands.command(context_settings=passed_on, add_help_option=False)(verify)
     commands.command()(bench)
     commands(prog_name="autocomplete")
+
+
+def common_options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Text completion by one self-contained TensorFlow Lite model."""
+    if version:
+        print(f"autocomplete {product_version()}")
+        raise typer.Exit
 
 
 def serve(
@@ -101,13 +116,13 @@ def complete(
 
 
 def build(context: typer.Context) -> None:
-    """Build the model file: `python -m models build`, with its options."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "models", "build", *context.args]))
+    """Build the model file; needs the packages of the extra `build`."""
+    raise typer.Exit(_run_models("build", context.args))
 
 
 def verify(context: typer.Context) -> None:
-    """Compare the model file with its source: `python -m models verify`, with its options."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "models", "verify", *context.args]))
+    """Compare the model file with its source; needs the packages of the extra `build`."""
+    raise typer.Exit(_run_models("verify", context.args))
 
 
 def bench(
@@ -139,6 +154,17 @@ def bench(
         Console().print(table)
 
     _with_engine(measure)
+
+
+def _run_models(command: str, arguments: list[str]) -> int:
+    missing = [name for name in BUILD_MODULES if find_spec(name) is None]
+    if missing:
+        print(
+            f"{command}: {', '.join(missing)} not installed; install the extra: pip install '.[build]'",
+            file=sys.stderr,
+        )
+        return 1
+    return subprocess.call([*module_command("models"), command, *arguments], env=module_environment())
 
 
 def _tokens(outcomes: list[Outcome]) -> int:

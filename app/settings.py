@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.installation import default_model
 from app.resources import usable_cores
 
 PREFIX = "AUTOCOMPLETE_"
@@ -65,12 +66,12 @@ class Settings(BaseSettings):
 
     # The model
     model: Path = Field(
-        default=Path("models/artifacts/autocomplete.tflite"),
+        default_factory=default_model,
         description="The model file, with its manifest beside it; or a foreign one (docs/models.md)",
     )
     text_ops: Path | None = Field(
         default=None,
-        description="Folder of the text operators' two shared objects; empty: text_ops beside the model",
+        description="Folder of the text operators' shared object; empty: text_ops beside the model",
     )
     runtime: Literal["auto", "litert", "tflite-runtime", "litert-lm"] = Field(
         default="auto",
@@ -295,7 +296,8 @@ def settings_table(names: Iterable[str] = Settings.model_fields) -> str:
     rows = ["| setting | default | what |", "| --- | --- | --- |"]
     for name in names:
         field = Settings.model_fields[name]
-        rows.append(f"| `{PREFIX}{name.upper()}` | {_written(field.default)} | {field.description} |")
+        default = _written(field.get_default(call_default_factory=True))
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import ModelRefusedError
+from app.installation import default_model
 from models.build import assess, build
 from models.errors import BuildError
 from models.evaluation.matrix import fill, matrix_table
@@ -21,7 +22,7 @@ from models.graphs.sampling import Sampler
 from models.options import BuildOptions, Quantization, Target
 from models.progress import Stages
 
-DEFAULT = Path("models/artifacts/autocomplete.tflite")
+DEFAULT = default_model()
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(stderr=True)

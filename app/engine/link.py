@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.engine import channel
 from app.engine.config import EngineConfig
 from app.engine.messages import FromEngine, ToEngine
+from app.installation import module_command, module_environment
 
 REAP_SECONDS = 0.01
 """Between two looks at a process that is about to end."""
@@ -79,9 +77,9 @@ async def open_link(config: EngineConfig) -> Link:
         try:
             # Not by asyncio: where a descriptor is short, uvloop's way leaves those open that it had got.
             process = subprocess.Popen(
-                (sys.executable, "-m", "app.engine.worker", str(theirs.fileno())),
+                (*module_command("app.engine.worker"), str(theirs.fileno())),
                 pass_fds=inherited,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                env=module_environment(),
             )
         except BaseException:
             writer.close()

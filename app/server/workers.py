@@ -6,11 +6,11 @@ import asyncio
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from app.backoff import Backoff
+from app.installation import module_command, module_environment
 from app.server.lifecycle import REFUSED
 from app.server.signals import heeded
 from app.server.sockets import url_of
@@ -18,7 +18,7 @@ from app.server.worker_metrics import end_metrics, metrics_folder
 
 logger = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "app")
+COMMAND = module_command("app")
 
 UNBEGUN = (-signal.SIGTERM, -signal.SIGINT)
 """Statuses of workers that were told to end before they could listen: nothing had begun."""
@@ -90,6 +90,7 @@ class Workers:
             str(worker),
             *map(str, self._descriptors),
             pass_fds=self._descriptors,
+            env=module_environment(),
             start_new_session=True,  # a terminal's Ctrl+C reaches the workers once: through us
         )
         backoff.started()

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import cli
+from app.installation import module_command, product_version
 from app.settings import Settings
 from tests.fakes import FakeEngine
 
@@ -110,13 +111,26 @@ def test_build_and_verify_pass_their_options_on(
 ) -> None:
     calls = []
 
-    def call(arguments: list[str]) -> int:
+    def call(arguments: list[str], env: dict[str, str]) -> int:
         calls.append(arguments)
         return 3
 
     monkeypatch.setattr(subprocess, "call", call)
     assert run(command, "--quantization", "none", "--help")[0] == 3
-    assert calls == [[sys.executable, "-m", "models", command, "--quantization", "none", "--help"]]
+    assert calls == [[*module_command("models"), command, "--quantization", "none", "--help"]]
+
+
+@pytest.mark.parametrize("command", ["build", "verify"])
+def test_without_the_packages_of_the_build_their_extra_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(cli, "BUILD_MODULES", ("json", "missing_one", "missing_two"))
+    error = f"{command}: missing_one, missing_two not installed; install the extra: pip install '.[build]'\n"
+    assert run(command, "--help") == (1, "", error)
+
+
+def test_the_version_is_the_products(run: Run) -> None:
+    assert run("--version") == (0, f"autocomplete {product_version()}\n", "")
 
 
 def test_serve_lets_options_count_more_than_the_environment(
