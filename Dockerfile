@@ -37,8 +37,9 @@ COPY locks/serve.txt /build/
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile --requirement /build/serve.txt
 WORKDIR /opt/venv/lib/python3.11/site-packages
-# Drivers of accelerators, tests and debug information are 80 of these 200 MB.
-RUN rm -r ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors \
+# Drivers of accelerators, tests and debug information are 80 of these 200 MB. LiteRT would load the one for GPUs also
+# where it uses none, and some arm64 processors stop the process there; not every platform's wheel has all of these.
+RUN rm -rf ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/tools ai_edge_litert/vendors \
     && find . -depth -type d -name tests -exec rm -r {} + \
     && find . -name '*.so*' -exec strip --strip-debug {} +
 ARG SOURCE_DATE_EPOCH=0

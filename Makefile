@@ -1,6 +1,8 @@
-# Two commands on a fresh machine with Python 3.11: `make serve` and `make test`. `make help` lists the others.
-PYTHON ?= python3.11
-VENV := .venv
+# Two commands on a fresh machine with a Python from 3.11 to 3.14: `make serve` and `make test`. `make help` lists the others.
+PYTHON ?= python3
+# Each version has an environment of its own: .venv is that of the first, the others are named by their version.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := $(if $(or $(wildcard .venv/bin/python$(VERSION)),$(if $(wildcard .venv),,new)),.venv,.venv-$(VERSION))
 BIN := $(VENV)/bin
 MODEL := models/artifacts/autocomplete.tflite
 ifdef SOURCE # a checkpoint: a name, a GGUF file or a folder; its model file stands beside the default one
@@ -10,7 +12,7 @@ export AUTOCOMPLETE_MODEL := $(MODEL)
 endif
 MANIFEST := $(MODEL:.tflite=.manifest.json)
 FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
-COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --universal --python-version 3.11
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
 .PHONY: serve help build verify foreign-model test test-browser test-examples test-contract test-keras test-foreign ray test-ray \
@@ -89,15 +91,19 @@ profile: $(VENV)/.bench $(MANIFEST)  ## where a decode step's time goes
 	$(BIN)/python -m bench.profile
 
 clean:  ## remove everything that was installed or built
-	rm -rf $(VENV) models/artifacts tests/artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-3.* models/artifacts tests/artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # The manifest is written last: where it stands, the model is whole. It is built only when it is missing.
 $(MANIFEST): | $(VENV)/.runtime
 	$(BIN)/python -m models build --output $(MODEL) $(BUILD_OPTIONS)
 
+# LiteRT would load its GPU library also for the CPU, and some processors stop the process there.
 $(VENV)/.runtime: locks/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 15) else \
+		"Python 3.11 to 3.14 serve, $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -r locks/build.txt
+	rm -f $(VENV)/lib/python*/site-packages/ai_edge_litert/libLiteRtWebGpuAccelerator.so
 	touch $@
 
 $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
@@ -152,7 +158,7 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra dev --extra ray pyproject.toml -o locks/ray.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
-.PHONY: image image-test compose-test deployment-test kubernetes-test sbom
+.PHONY: image image-test compose-test install-test deployment-test kubernetes-test sbom
 ENGINE := docker/engine.sh
 CHECK := $(BIN)/python -m pytest --no-cov -s
 
@@ -164,6 +170,9 @@ image-test: $(VENV)/.dev image  ## the image hardened and under load, and what i
 
 compose-test: $(VENV)/.dev image  ## the compose file, up: Prometheus answers what board and alerts ask
 	$(ENGINE) $(CHECK) tests/docker/compose_check.py
+
+install-test: $(VENV)/.dev $(MANIFEST)  ## the wheel on the other Pythons of this machine, beside other projects
+	$(CHECK) tests/install/install_check.py
 
 deployment-test: $(VENV)/.dev $(MANIFEST)  ## Debian's Prometheus and nginx around the service
 	$(CHECK) tests/docker/prometheus_check.py tests/docker/nginx_check.py

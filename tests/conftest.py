@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,22 @@ ARTIFACTS = Path(__file__).parents[1] / "models" / "artifacts"
 
 settings.register_profile("unhurried", deadline=None)  # other work on the machine is no failure
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """From Python 3.12 on there is no tflite-runtime: the tests that run it are left out there."""
+    if find_spec("tflite_runtime") is None:
+        left_out = [item for item in items if _runs_tflite_runtime(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _runs_tflite_runtime(item: pytest.Item) -> bool:
+    parameters = (
+        item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    )
+    chosen = {parameters.get("runtime"), parameters.get("target")}
+    return "tflite-runtime" in chosen or item.get_closest_marker("tflite_runtime") is not None
 
 
 @pytest.fixture(params=["litert", "tflite-runtime"])
