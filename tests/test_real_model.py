@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import InterpreterWithCustomOps, OpResolverType
 
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
@@ -18,6 +19,7 @@ from app.engine.worker.offline import complete_greedily
 from app.model.manifest import Manifest, read_manifest, verify_file
 from app.model.shape import model_shape
 from app.model.tables import list_operators
+from app.model.text_ops import text_op_registerers
 from app.model.tokenizer import TextModel, open_text_model
 from models.checkpoint.vocabulary import Vocabulary
 from models.evaluation.reference_tokenizer import make_oracle
@@ -96,6 +98,24 @@ def test_the_engine_knows_what_the_weights_know(manifest: Manifest, text_model: 
 
 def test_serving_default_knows_it_as_well(text_model: TextModel) -> None:
     assert text_model.complete("The capital of France is").startswith("The capital of France is Paris")
+
+
+def test_no_tensor_is_overwritten_while_it_is_needed(text_model: TextModel, text_ops: Path) -> None:
+    """Tensors share memory in turns; LiteRT has had faults in that plan (LiteRT 8889, 8928)."""
+    interpreter = InterpreterWithCustomOps(
+        model_path=str(MODEL),
+        custom_op_registerers=text_op_registerers(text_ops),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    names = ("tokenize", "detokenize", "serving_default")
+    apart = TextModel({name: interpreter.get_signature_runner(name) for name in names})
+    for text in sample_texts(40):
+        ids = text_model.tokenize(text)
+        assert apart.tokenize(text) == ids
+        assert apart.detokenize(ids) == text_model.detokenize(ids)
+    prompt = "The capital of France is"
+    assert apart.complete(prompt) == text_model.complete(prompt)
 
 
 def test_a_token_has_the_same_bits_in_any_chunk_and_in_a_decoding_batch(manifest: Manifest) -> None:
