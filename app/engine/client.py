@@ -28,7 +28,6 @@ from app.engine.messages import (
     Tokens,
 )
 from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
-from app.installation import module_command, module_environment
 
 log = logging.getLogger(__name__)
 
