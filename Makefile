@@ -13,9 +13,10 @@ endif
 MANIFEST := $(MODEL:.tflite=.manifest.json)
 FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --universal --python-version 3.11
+SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve help build verify foreign-model test test-browser test-examples test-contract test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-contract test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -34,7 +35,10 @@ verify: $(MANIFEST)  ## compare the model file with its source
 foreign-model: $(FOREIGN)  ## the default weights as LiteRT's own exporter writes them, with PyTorch in its own environment
 
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
-	$(BIN)/pytest --ignore tests/browser --ignore tests/examples --ignore tests/keras --ignore tests/ray --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest $(SUITE) --cov --cov-report=term-missing:skip-covered --durations=25
+
+test-fast: $(VENV)/.dev $(MANIFEST)  ## without the real model, processes of servers and engines, and long searches
+	$(BIN)/pytest $(SUITE) --no-cov -m "not slow and not foreign"
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser

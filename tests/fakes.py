@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from app.engine.interface import State
 from app.engine.messages import Finished, Generation, Logprob, Prefilled, Score, Stats, Tokens
 from app.errors import EngineFailedError, NotReadyError
+from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 
 END = 256
 """The token that ends a text; the others are bytes."""
@@ -95,3 +96,38 @@ class FakeEngine:
             yield FakeSteps(generation, generation.typed + script.encode(), self)
         finally:
             self.running -= 1
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}{% endfor %}assistant:"
+)
+
+
+def tiny_manifest(chat_template: str | None = CHAT_TEMPLATE) -> Manifest:
+    text = TensorSpec(shape=(1,), dtype="string")
+    return Manifest(
+        id="tiny",
+        file="tiny.tflite",
+        sha256="ab" * 32,
+        bytes=1000,
+        source="made up",
+        licence="Apache-2.0",
+        quantization="none",
+        target="litert",
+        architecture="llama",
+        parameters=1000,
+        sequence_length=256,
+        default_window=128,
+        vocabulary_size=257,
+        layers=1,
+        heads=1,
+        kv_heads=1,
+        head_size=8,
+        end_ids=(END,),
+        chat_template=chat_template,
+        special_tokens={"<|end|>": END},
+        signatures={"serving_default": SignatureSpec(inputs={"prompt": text}, outputs={"output_0": text})},
+        custom_ops=("TFText>ByteSplit",),
+        text_ops={},
+        tools={},
+    )

@@ -74,7 +74,7 @@ class ServiceProcess:
         except (OSError, http.client.HTTPException):
             return False
 
-    def wait_until_ready(self, seconds: float = 60) -> float:
+    def wait_until_ready(self, seconds: float = 240) -> float:
         return wait_until(self.ready, seconds)
 
 

@@ -25,6 +25,8 @@ from app.settings import Settings
 from tests.plugged import parts, tokenizer_json, toy_checkpoint, write_container, write_decoder, write_whole
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "The quick brown fox"
 
 Make = Callable[[Path, TinyModel, Path], Path]

@@ -26,6 +26,8 @@ from models.evaluation.reference_tokenizer import make_oracle
 from models.evaluation.samples import sample_texts
 from tests.conftest import ARTIFACTS
 
+pytestmark = pytest.mark.slow
+
 MODEL = ARTIFACTS / "autocomplete.tflite"
 
 SCRIPT = """

@@ -24,6 +24,8 @@ from tests.plugged import (
 )
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 Spoil = Callable[[Path, TinyModel, Path], Path]

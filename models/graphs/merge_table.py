@@ -52,7 +52,7 @@ class MergeTable:
         return len(self.ids)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def merge_table(vocabulary: Vocabulary) -> MergeTable:
     """The tables of a vocabulary's merges; take a second for 50,000 of them, three for 500,000.
 

@@ -19,15 +19,15 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.guard import loader
 from app.guard.guard import Guard
 from app.guard.loader import load_guard
 from app.guard.verdict import Thresholds
 from app.main import create_app
-from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 from app.model.tokenizer import Tokenizer
 from app.server.lifecycle import server_config
 from app.settings import Settings
-from tests.fakes import END, ByteTokenizer, FakeEngine
+from tests.fakes import CHAT_TEMPLATE, ByteTokenizer, FakeEngine, tiny_manifest
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -46,39 +46,13 @@ def guard() -> Guard:
     return load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
 
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}{% endfor %}assistant:"
-)
-
-
-def tiny_manifest(chat_template: str | None = CHAT_TEMPLATE) -> Manifest:
-    text = TensorSpec(shape=(1,), dtype="string")
-    return Manifest(
-        id="tiny",
-        file="tiny.tflite",
-        sha256="ab" * 32,
-        bytes=1000,
-        source="made up",
-        licence="Apache-2.0",
-        quantization="none",
-        target="litert",
-        architecture="llama",
-        parameters=1000,
-        sequence_length=256,
-        default_window=128,
-        vocabulary_size=257,
-        layers=1,
-        heads=1,
-        kv_heads=1,
-        head_size=8,
-        end_ids=(END,),
-        chat_template=chat_template,
-        special_tokens={"<|end|>": END},
-        signatures={"serving_default": SignatureSpec(inputs={"prompt": text}, outputs={"output_0": text})},
-        custom_ops=("TFText>ByteSplit",),
-        text_ops={},
-        tools={},
-    )
+@pytest.fixture
+def few_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The built-in list is short: all of it takes half a second to load."""
+    kept = tuple(f"{word}\t" for word in ("fuck", "shit", "ass", "dick", "damn"))
+    lines = loader.CURATED.read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "few.tsv").write_text("".join(line for line in lines if line.startswith(kept)), "utf-8")
+    monkeypatch.setattr(loader, "CURATED", tmp_path / "few.tsv")
 
 
 @pytest.fixture
@@ -153,8 +127,9 @@ def start() -> Iterator[Start]:
     """Starts a server process with a pause before each token; the process and its address."""
     processes = []
 
-    def started(pause: float | str = 0.0, **settings: object) -> tuple[subprocess.Popen[str], str]:
-        environment = {f"AUTOCOMPLETE_{name.upper()}": str(value) for name, value in settings.items()}
+    def started(pause: float | str | Path = 0.0, **settings: object) -> tuple[subprocess.Popen[str], str]:
+        chosen = {"profanity": "off"} | settings
+        environment = {f"AUTOCOMPLETE_{name.upper()}": str(value) for name, value in chosen.items()}
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.app.fake_service", str(pause)],
             env=os.environ | {"AUTOCOMPLETE_PORT": "0", "AUTOCOMPLETE_LOG_FORMAT": "json"} | environment,

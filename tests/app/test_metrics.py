@@ -13,7 +13,7 @@ import pytest
 from app import metrics as module
 from app.engine.messages import Stats
 from app.metrics import Metrics
-from tests.app.conftest import tiny_manifest
+from tests.fakes import tiny_manifest
 
 
 def rendered(metrics: Metrics) -> list[str]:

@@ -29,8 +29,7 @@ from app.main import create_app
 from app.model.vocabulary import Vocabulary
 from app.openapi import openapi_text
 from app.settings import Settings
-from tests.app.conftest import tiny_manifest
-from tests.fakes import ByteTokenizer, FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine, tiny_manifest
 
 MEANINGS = (
     "content_filter",
@@ -84,6 +83,7 @@ def _counts() -> Iterator[None]:
 schema = load_schema()
 
 
+@pytest.mark.slow
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,

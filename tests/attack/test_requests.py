@@ -67,6 +67,7 @@ def check(received: bytes) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_generated_bad_requests(url: str) -> None:
     seen: Counter[int] = Counter()
     slowest = 0.0

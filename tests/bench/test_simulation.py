@@ -70,6 +70,7 @@ def test_a_hash_sends_a_client_to_the_replica_that_remembers_it() -> None:
     assert hashed > 1.2 * least
 
 
+@pytest.mark.slow
 def test_the_replicas_needed_suffice_and_one_less_does_not() -> None:
     crowd = replace(QUEUE, rate=50.0)
     count = replicas_needed(SERVICE, crowd, 0.3, DEEP)
@@ -78,6 +79,7 @@ def test_the_replicas_needed_suffice_and_one_less_does_not() -> None:
     assert simulate_share(SERVICE, crowd, count - 1, DEEP, "least").first_token[1] > 0.3
 
 
+@pytest.mark.slow
 def test_ten_thousand_times_the_crowd_needs_about_ten_thousand_times_the_replicas() -> None:
     few, many = (replicas_needed(SERVICE, replace(QUEUE, rate=rate), 0.3, DEEP) for rate in (200, 2_000_000))
     assert many == pytest.approx(10_000 * few, rel=0.1)

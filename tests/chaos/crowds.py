@@ -15,6 +15,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tests.chaos.watch import PATIENCE
 from tests.service_process import ServiceProcess, wait_until
 
 HEADERS = {"Content-Type": "application/json"}
@@ -97,7 +98,7 @@ class Stream:
 def refusals(service: ServiceProcess, capacity: int, slots: int, count: int = 100) -> list[float]:
     """Seconds in which a full server refuses, one request after the other."""
     inside = [Stream(service, max_tokens=200, temperature=1.5, seed=number) for number in range(capacity)]
-    wait_until(lambda: service.metric("num_sequences_admitted") == capacity, 30)
+    wait_until(lambda: service.metric("num_sequences_admitted") == capacity, PATIENCE)
     seconds: list[float] = []
     while len(seconds) < count:
         asked = ask(service)
@@ -107,7 +108,7 @@ def refusals(service: ServiceProcess, capacity: int, slots: int, count: int = 10
             inside.append(Stream(service, max_tokens=200, temperature=1.5))
     for stream in inside:
         stream.leave()
-    wait_until(lambda: service.metric("num_sequences_admitted") == 0, 30)
+    wait_until(lambda: service.metric("num_sequences_admitted") == 0, PATIENCE)
     return seconds
 
 
@@ -126,7 +127,7 @@ def departure(service: ServiceProcess, clients: int = 20) -> Departure:
     streams = [Stream(service, max_tokens=200, temperature=1.5, seed=number) for number in range(clients)]
     for stream in streams[:8]:
         stream.read()
-    wait_until(lambda: service.metric("num_sequences_admitted") == clients, 30)
+    wait_until(lambda: service.metric("num_sequences_admitted") == clients, PATIENCE)
     before = service.metric("decode_tokens_total")
     began = time.monotonic()
     time.sleep(0.5)
@@ -136,7 +137,7 @@ def departure(service: ServiceProcess, clients: int = 20) -> Departure:
     left = time.monotonic()
     for stream in streams:
         stream.leave()
-    wait_until(lambda: service.metric("slots_busy|num_requests_waiting") == 0, 30)
+    wait_until(lambda: service.metric("slots_busy|num_requests_waiting") == 0, PATIENCE)
     freed = time.monotonic() - left
     time.sleep(1.0)
     return Departure(clients, freed, step, service.metric("decode_tokens_total") - told)
@@ -155,7 +156,7 @@ def ending(service: ServiceProcess, inside: int = 8, tokens: int = 60) -> Ending
     """SIGTERM while some requests are running."""
     with ThreadPoolExecutor(inside) as pool:
         asked = [pool.submit(ask, service, max_tokens=tokens, seed=n) for n in range(inside)]
-        wait_until(lambda: service.metric("num_sequences_admitted") == inside, 30)
+        wait_until(lambda: service.metric("num_sequences_admitted") == inside, PATIENCE)
         os.kill(service.process.pid, signal.SIGTERM)
         began = time.monotonic()
         status = service.process.wait(60)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.connections import CAP, idle_at_the_cap, readers_that_stall
-from tests.chaos.watch import Watch
+from tests.chaos.watch import PATIENCE, Watch
 from tests.conftest import ARTIFACTS
 from tests.service_process import REAL, ServiceProcess, service_process, wait_until
 
@@ -57,7 +57,7 @@ class Fault:
             watch = Watch(service)
             with watch.watching():
                 remark = self.strike(service, watch)
-                wait_until(lambda: watch.back() is not None, 60)
+                wait_until(lambda: watch.back() is not None, PATIENCE)
         clients = watch.seen("/complete")
         unexpected = clients.keys() - self.allowed
         assert not unexpected, f"{self.name}: clients saw {clients}"
@@ -88,7 +88,7 @@ def engine_stuck(service: ServiceProcess, watch: Watch) -> str:
     os.kill(engine, signal.SIGSTOP)
     wait_until(lambda: engine not in service.engines, 3 * SILENCE)
     ended = time.monotonic() - watch.struck
-    wait_until(lambda: len(service.engines) == 1, 10)
+    wait_until(lambda: len(service.engines) == 1, PATIENCE)
     assert "has been silent" in service.log.read_text()
     return f"ended after {ended:.1f} s, the log says why"
 
@@ -100,8 +100,8 @@ def engine_killed(number: signal.Signals) -> Strike:
         (engine,) = service.engines
         watch.strike()
         os.kill(engine, number)
-        wait_until(lambda: engine not in service.engines, 5)
-        wait_until(lambda: len(service.engines) == 1, 10)
+        wait_until(lambda: engine not in service.engines, PATIENCE)
+        wait_until(lambda: len(service.engines) == 1, PATIENCE)
         return "new engine"
 
     return strike
@@ -139,12 +139,12 @@ def http_stopped(seconds: float) -> Strike:
 
 def worker_killed(service: ServiceProcess, watch: Watch) -> str:
     """One of two server processes dies."""
-    wait_until(lambda: service.metric("ready") == 2, 30)
+    wait_until(lambda: service.metric("ready") == 2, PATIENCE)
     before = service.workers
     watch.strike()
     os.kill(before[0], signal.SIGKILL)
-    wait_until(lambda: before[0] not in service.workers, 5)
-    seconds = wait_until(lambda: len(service.workers) == 2 and service.metric("ready") == 2, 30)
+    wait_until(lambda: before[0] not in service.workers, PATIENCE)
+    seconds = wait_until(lambda: len(service.workers) == 2 and service.metric("ready") == 2, PATIENCE)
     return f"two workers again after {seconds:.1f} s"
 
 
@@ -196,7 +196,7 @@ def file_replaced(model: Path) -> Strike:
         watch.strike()
         other.replace(model)
         os.kill(engine, signal.SIGKILL)
-        wait_until(lambda: service.engines != [engine] and len(service.engines) == 1, 10)
+        wait_until(lambda: service.engines != [engine] and len(service.engines) == 1, PATIENCE)
         return "new engine on the file that was verified"
 
     return strike
@@ -229,7 +229,7 @@ def packed_damaged(folder: Path) -> Strike:
         (folder / "part").replace(file)
         watch.strike()
         os.kill(service.engines[0], signal.SIGKILL)
-        wait_until(lambda: "damaged; the weights are packed anew" in service.log.read_text(), 10)
+        wait_until(lambda: "damaged; the weights are packed anew" in service.log.read_text(), PATIENCE)
         return "noticed and packed anew"
 
     return strike

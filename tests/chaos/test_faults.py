@@ -9,6 +9,8 @@ import pytest
 
 from tests.chaos.faults import LOST, Fault, engine_killed, engine_stopped, http_stopped, log_refused
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "fault",

@@ -15,7 +15,7 @@ from tests.service_process import ServiceProcess
 BODY = json.dumps({"prompt": "The quick brown fox", "max_tokens": 8, "temperature": 0})
 HEADERS = {"Content-Type": "application/json"}
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a client gives up: longer than anything here may take."""
 
 

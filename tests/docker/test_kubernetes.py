@@ -9,9 +9,8 @@ import pytest
 from app.http.api import PROBES
 from app.main import create_app
 from app.settings import PREFIX, Settings
-from tests.app.conftest import tiny_manifest
 from tests.docker.files import ROOT, board_queries, compose_services, read_yaml, used_series
-from tests.fakes import ByteTokenizer, FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine, tiny_manifest
 
 FOLDER = "docker/kubernetes"
 SCHEMA = "1.37"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.service_process import SCRIPTED, service_process
 from tests.soak.__main__ import Soak
 from tests.soak.kinds import KINDS
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_kind_of_request_gets_a_right_answer_and_holds_nothing() -> None:

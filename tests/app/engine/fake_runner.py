@@ -7,6 +7,7 @@ every later token.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -82,6 +83,13 @@ def read(rows: Floats) -> list[int]:
 
 
 def logits(tokens: Sequence[int]) -> Floats:
-    """Pseudo-random logits [V] of a sequence."""
-    seed = hash(tuple(tokens)) & 0xFFFFFFFF
-    return np.random.Generator(np.random.PCG64(seed)).normal(size=SHAPE.vocabulary).astype(np.float32) * 3
+    """Pseudo-random logits [V] of a sequence; read-only."""
+    return _logits(tuple(tokens))
+
+
+@lru_cache(maxsize=20_000)
+def _logits(tokens: tuple[int, ...]) -> Floats:
+    rng = np.random.Generator(np.random.PCG64(hash(tokens) & 0xFFFFFFFF))
+    found: Floats = rng.normal(size=SHAPE.vocabulary).astype(np.float32) * 3
+    found.setflags(write=False)
+    return found

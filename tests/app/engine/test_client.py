@@ -28,7 +28,7 @@ from models.checkpoint.numpy_decoder import Reference
 from tests.descriptors import files_left
 from tests.tiny import TinyModel
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LONG = Generation((5, 6, 7), max_tokens=250)
 

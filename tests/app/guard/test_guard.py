@@ -128,11 +128,14 @@ def test_a_word_with_a_hundred_thousand_marks_is_found(guard: Guard) -> None:
     assert guard.check(text).spans == (Span(0, len(text), "profanity", 3),)
 
 
-def test_the_version_changes_with_the_thresholds(guard: Guard) -> None:
+@pytest.mark.usefixtures("few_words")
+def test_the_version_changes_with_the_thresholds() -> None:
     from app.guard import load_guard
 
-    stricter = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds(mild=1))
-    again = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
+    guard, stricter, again = (
+        load_guard(allow_file=None, deny_file=None, thresholds=thresholds)
+        for thresholds in (Thresholds(), Thresholds(mild=1), Thresholds())
+    )
 
     assert len(guard.version) == 12
     assert guard.version == again.version != stricter.version

@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 
 from app.guard.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("few_words")
+
 
 @pytest.fixture
 def program() -> typer.Typer:

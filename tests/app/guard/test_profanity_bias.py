@@ -1,13 +1,13 @@
 import asyncio
 from collections.abc import Sequence
+from copy import copy
 
-from app.guard import Thresholds, load_guard
+from app.guard import Guard
 from app.guard.token_bias import ProfanityBias
 from app.main import create_app
 from app.model.tokenizer import read_vocabulary
 from app.settings import Settings
-from tests.app.conftest import tiny_manifest
-from tests.fakes import ByteTokenizer, FakeEngine
+from tests.fakes import ByteTokenizer, FakeEngine, tiny_manifest
 
 TOKENS = [b"\n", b" shit", b"it", b"\n\n", b"Shit", b"\xff"] + [b"%d" % number for number in range(100)]
 
@@ -31,15 +31,13 @@ def test_the_vocabulary_is_read_many_tokens_at_once() -> None:
     assert tokenizer.calls < len(TOKENS)
 
 
-def test_tokens_that_are_bad_words_are_biased() -> None:
-    guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
-
+def test_tokens_that_are_bad_words_are_biased(guard: Guard) -> None:
     assert ProfanityBias(TOKENS, -8.0).against(guard) == ((1, -8.0), (4, -8.0))
     assert ProfanityBias(TOKENS, 0.0).against(guard) == ()
 
 
-def test_a_new_guard_comes_with_the_bias_that_belongs_to_it() -> None:
-    guards = [load_guard(allow_file=None, deny_file=None, thresholds=Thresholds()) for _ in range(2)]
+def test_a_new_guard_comes_with_the_bias_that_belongs_to_it(guard: Guard) -> None:
+    guards = [guard, copy(guard)]
     app = create_app(
         Settings(profanity_bias=-8),
         manifest=tiny_manifest(),

@@ -1,6 +1,6 @@
 import pytest
 
-from app.guard import Guard, Span, Thresholds, Verdict, load_guard
+from app.guard import Span, Thresholds, Verdict, load_guard
 
 
 def test_a_verdict_without_spans_is_not_flagged() -> None:
@@ -26,9 +26,12 @@ def test_an_unknown_category_or_severity_is_refused(severities: dict[str, int]) 
         Thresholds.of(severities)
 
 
-def test_a_threshold_says_from_which_severity_on_a_category_is_flagged(guard: Guard) -> None:
-    stricter = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds(mild=1))
-    laxer = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds(profanity=4))
+@pytest.mark.usefixtures("few_words")
+def test_a_threshold_says_from_which_severity_on_a_category_is_flagged() -> None:
+    guard, stricter, laxer = (
+        load_guard(allow_file=None, deny_file=None, thresholds=thresholds)
+        for thresholds in (Thresholds(), Thresholds(mild=1), Thresholds(profanity=4))
+    )
 
     assert not guard.check("damn").flagged
     assert stricter.check("damn").categories == ("mild",)

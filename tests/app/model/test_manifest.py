@@ -15,7 +15,7 @@ from app.model.manifest import (
     verify_text_ops,
     write_manifest,
 )
-from tests.app.conftest import tiny_manifest
+from tests.fakes import tiny_manifest
 
 CONTENT = bytes(range(250)) * 4
 

@@ -16,6 +16,8 @@ import pytest
 from tests.app.conftest import Start
 from tests.app.fake_service import LOADING
 
+pytestmark = pytest.mark.slow
+
 
 def workers_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -30,13 +32,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def complete(url: str) -> int:
-    return httpx.post(f"{url}/complete", json={"prompt": "x"}, timeout=30).status_code
+    return httpx.post(f"{url}/complete", json={"prompt": "x"}, timeout=120).status_code
 
 
 def ready(url: str) -> float:
     """How many workers say that they are ready."""
     value = re.search(
-        r"^autocomplete_ready (\S+)", httpx.get(f"{url}/metrics", timeout=30).text, re.MULTILINE
+        r"^autocomplete_ready (\S+)", httpx.get(f"{url}/metrics", timeout=120).text, re.MULTILINE
     )
     return float(value[1]) if value else 0
 
@@ -57,7 +59,7 @@ def test_a_killed_worker_is_replaced_and_the_others_serve_on(start: Start) -> No
     eventually(lambda: ready(url) == 2)
     first, second = workers_of(process.pid)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: workers_of(process.pid) == [second])
+    eventually(lambda: first not in workers_of(process.pid))
     assert [complete(url) for _ in range(5)] == [200] * 5
     eventually(lambda: len(workers_of(process.pid)) == 2 and ready(url) == 2)
     assert second in workers_of(process.pid)
@@ -70,19 +72,21 @@ def test_a_worker_takes_no_connection_before_it_can_answer(
     process, url = start(workers=2)
     assert [complete(url) for _ in range(10)] == [200] * 10  # although none of them was ready at first
     eventually(lambda: ready(url) == 2)
-    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-    eventually(lambda: ready(url) == 1)
-    while ready(url) < 2:
+    killed, other = workers_of(process.pid)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: killed not in workers_of(process.pid))
+    while workers_of(process.pid) == [other] or ready(url) < 2:
         assert complete(url) == 200
 
 
-def test_what_is_in_flight_in_any_worker_finishes_after_sigterm(start: Start) -> None:
-    process, url = start(pause=0.4, workers=2)
+def test_what_is_in_flight_in_any_worker_finishes_after_sigterm(start: Start, tmp_path: Path) -> None:
+    process, url = start(pause=tmp_path / "answer", workers=2)
     eventually(lambda: ready(url) == 2)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(complete, url) for _ in range(8)]
         eventually(lambda: "autocomplete_num_requests_running 8.0" in httpx.get(f"{url}/metrics").text)
         process.send_signal(signal.SIGTERM)
+        (tmp_path / "answer").touch()
         assert [answer.result() for answer in answers] == [200] * 8
     assert process.wait(60) == 0
 

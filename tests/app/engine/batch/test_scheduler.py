@@ -652,7 +652,8 @@ job = st.tuples(
     st.sampled_from([3, 16, 64]),
     st.sets(st.integers(0, 59), max_size=5),
 )
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300)
 def test_every_text_is_the_one_it_gives_alone(
     jobs: list[tuple[list[int], int, int, bool, int, int, str, int]], budget: int, chunk: int, rests: set[int]
 ) -> None:

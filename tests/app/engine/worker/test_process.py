@@ -63,7 +63,7 @@ class Peer:
 
     def hear(self, kind: type[T], count: int = 1) -> T:
         """Listen until so many messages of a kind were heard in all; the last one."""
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while len(found := [message for message in self.heard if isinstance(message, kind)]) < count:
             assert time.monotonic() < limit, f"heard only {self.heard}"
             self.heard += self.channel.receive(timeout=0.05)
@@ -93,7 +93,7 @@ def converse(config: EngineConfig, talk: Talk[T]) -> T:
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         talking = pool.submit(client)
         serve(Channel(theirs))
-        return talking.result(timeout=20)
+        return talking.result(timeout=60)
 
 
 def test_the_engine_is_ready_when_the_model_has_completed_a_prompt(tiny_model: TinyModel) -> None:
@@ -199,6 +199,7 @@ def test_the_loop_ends_when_nobody_takes_its_answers(tiny_model: TinyModel) -> N
     serve(Deaf(tiny_model.config()))
 
 
+@pytest.mark.slow
 def test_the_runtime_says_nothing_on_standard_error_from_start_to_end(tiny_model: TinyModel) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -212,10 +213,11 @@ def test_the_runtime_says_nothing_on_standard_error_from_start_to_end(tiny_model
         peer.say(tiny_model.config())
         peer.hear(Ready)
         peer.say(Shutdown())
-        _, said = engine.communicate(timeout=20)
+        _, said = engine.communicate(timeout=60)
     assert (engine.returncode, said) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [False, True])
 def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
     tiny_model: TinyModel, told: bool
@@ -231,7 +233,7 @@ def test_an_engine_whose_parent_is_gone_while_it_starts_ends_quietly(
         theirs.close()
         if told:
             Channel(ours).send([tiny_model.config()])
-    _, said = engine.communicate(timeout=20)
+    _, said = engine.communicate(timeout=60)
     assert (engine.returncode, said) == (0, "")
 
 

@@ -12,8 +12,8 @@ from app.completion import service
 from app.engine.messages import Stats
 from app.errors import ModelRefusedError
 from app.guard.guard import Guard
-from tests.app.conftest import Serve, tiny_manifest
-from tests.fakes import FakeEngine
+from tests.app.conftest import Serve
+from tests.fakes import FakeEngine, tiny_manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -163,6 +163,7 @@ async def test_moderate_says_where_and_what_but_never_the_word(serve: Serve) -> 
     assert clean.json() == {"flagged": False, "spans": [], "categories": []}
 
 
+@pytest.mark.usefixtures("few_words")
 async def test_the_guards_lists_are_read_again_while_serving(serve: Serve, tmp_path: Path) -> None:
     deny = tmp_path / "deny.txt"
     deny.write_text("zorblax\n")
