@@ -6,8 +6,6 @@ import pytest
 
 from app.guard import GuardFiles, MalformedListError, Thresholds, load_guard
 
-pytestmark = pytest.mark.usefixtures("few_words")
-
 
 def test_a_denied_word_is_found_however_it_is_written(tmp_path: Path) -> None:
     deny = tmp_path / "deny.tsv"

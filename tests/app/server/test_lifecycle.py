@@ -94,7 +94,7 @@ def test_what_is_cut_at_the_end_of_the_grace_period_is_told_so_in_the_envelope(
 ) -> None:
     process, url = start(pause=0.2 if stream else 60, grace_seconds=1)
     with ThreadPoolExecutor(1) as pool:
-        body = {"prompt": "x", "stream": stream}
+        body = {"prompt": "x", "stream": stream, "until": "token"}
         asked = pool.submit(lambda: httpx.post(f"{url}/complete", json=body, timeout=30))
         wait_until_inside(url, 1)
         process.send_signal(signal.SIGTERM)
