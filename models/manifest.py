@@ -52,6 +52,7 @@ def make_manifest(
         end_ids=checkpoint.end_ids,
         chat_template=checkpoint.chat_template,
         special_tokens=dict(checkpoint.special_tokens),
+        normalizer="NFC" if checkpoint.vocabulary.nfc else None,
         signatures={graph.name: _signature(graph) for graph in model.signatures},
         serving={
             "window": options.serving_window,

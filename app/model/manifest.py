@@ -60,6 +60,9 @@ class Manifest(BaseModel):
     end_ids: tuple[int, ...] = Field(description="Tokens that end a text")
     chat_template: str | None = None
     special_tokens: dict[str, int] = Field(default_factory=dict)
+    normalizer: Literal["NFC"] | None = Field(
+        default=None, description="Unicode normalization that a text needs before `tokenize`"
+    )
     signatures: dict[str, SignatureSpec]
     serving: dict[str, float] = Field(default_factory=dict, description="Baked into `serving_default`")
     custom_ops: tuple[str, ...]

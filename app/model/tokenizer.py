@@ -7,6 +7,7 @@ mapped file: without the default delegates nothing packs a copy of them.
 from __future__ import annotations
 
 import importlib
+import unicodedata
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,8 +47,9 @@ class TextModel:
     loop. It must not cross a fork.
     """
 
-    def __init__(self, runners: Mapping[str, Any]) -> None:
+    def __init__(self, runners: Mapping[str, Any], normalizer: Literal["NFC"] | None = None) -> None:
         self._runners = runners
+        self._normalizer = normalizer
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text; special tokens in it are plain text.
@@ -55,6 +57,8 @@ class TextModel:
         Raises:
             UnicodeEncodeError: The text has a lone surrogate.
         """
+        if self._normalizer is not None:
+            text = unicodedata.normalize(self._normalizer, text)
         ids: list[int] = self._runner("tokenize")(text=_string(text))["ids"].tolist()
         return ids
 
@@ -96,6 +100,7 @@ def open_text_model(
     text_ops: Path,
     runtime: Literal["auto"] | RuntimeName,
     place: Path | None = None,
+    normalizer: Literal["NFC"] | None = None,
 ) -> TextModel:
     """Load a model file for its text signatures.
 
@@ -104,6 +109,7 @@ def open_text_model(
         text_ops: The folder of the shared object with TF-Text's operators.
         runtime: What runs it.
         place: Where the file is read, if it is open under another path.
+        normalizer: What a text needs before its signature `tokenize`, as the manifest says.
 
     Raises:
         ModelRefusedError: The file cannot be read or has operators that nothing here provides, or the runtime
@@ -120,7 +126,8 @@ def open_text_model(
             experimental_op_resolver_type=package.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
         return TextModel(
-            {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
+            {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()},
+            normalizer,
         )
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]

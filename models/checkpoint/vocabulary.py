@@ -26,9 +26,12 @@ class Vocabulary:
         merges: Pairs of byte strings that become one token; the first pair is merged first.
         specials: Ids of tokens that no text is made of; their bytes are their name in UTF-8.
         digits: Whether each digit is a word of its own, as in SmolLM2; in GPT-2 a number is. Only where bytes
-            are merged.
+            are merged and there are no patterns.
         added: Tokens that a text is searched for before anything is merged: text and id.
         byte_ids: Token of each byte, [256], where characters are merged; else empty.
+        patterns: Regular expressions that part a text into words, one after the other; empty for GPT-2's.
+        words: Tokens that merges do not reach: they stand for a whole word. Text and id.
+        nfc: Whether a text is brought into Unicode's normalization form C first.
         prefix: Where a space is put before a text, where characters are merged.
         prefix_before_space: Whether that is done where the text begins with a space, too.
     """
@@ -41,6 +44,14 @@ class Vocabulary:
     byte_ids: tuple[int, ...] = ()
     prefix: Prefix = "none"
     prefix_before_space: bool = True
+    patterns: tuple[str, ...] = ()
+    words: tuple[tuple[bytes, int], ...] = ()
+    nfc: bool = False
+
+    @property
+    def found(self) -> tuple[tuple[bytes, int], ...]:
+        """Tokens that are found before anything is merged."""
+        return (*self.added, *self.words)
 
     @classmethod
     def from_letters(
@@ -49,7 +60,10 @@ class Vocabulary:
         merges: Iterable[Sequence[str]],
         specials: Collection[int],
         *,
-        digits: bool,
+        digits: bool = False,
+        patterns: Sequence[str] = (),
+        whole_words: bool = False,
+        nfc: bool = False,
         added: Mapping[str, int] | None = None,
     ) -> Vocabulary:
         """A vocabulary whose file writes bytes as printable letters, as GPT-2's `encoder.json` and GGUF do.
@@ -59,6 +73,9 @@ class Vocabulary:
             merges: Pairs in rank order.
             specials: Ids of the special tokens.
             digits: Whether each digit is a word of its own.
+            patterns: Regular expressions that part a text into words.
+            whole_words: Whether a word that is a token is that token, whatever its merges make.
+            nfc: Whether a text is normalized.
             added: Ids of the added tokens, by text.
 
         Raises:
@@ -75,9 +92,20 @@ class Vocabulary:
                     f"{text!r}: the letter {error} stands for no byte; a special token?"
                 ) from None
 
-        spelled = (text.encode() if i in plain else spell(text) for i, text in enumerate(tokens))
+        merges = list(merges)
+        unreached = _unreached(tokens, merges, plain) if whole_words else []
+        spelled = tuple(text.encode() if i in plain else spell(text) for i, text in enumerate(tokens))
         pairs = ((spell(left), spell(right)) for left, right in merges)
-        return cls(tuple(spelled), tuple(pairs), frozenset(specials), digits, _texts(added))
+        return cls(
+            spelled,
+            tuple(pairs),
+            frozenset(specials),
+            digits,
+            _texts(added),
+            patterns=tuple(patterns),
+            words=tuple((spelled[i], i) for i in unreached),
+            nfc=nfc,
+        )
 
     @classmethod
     def from_characters(
@@ -130,6 +158,15 @@ class Vocabulary:
             prefix=prefix,
             prefix_before_space=prefix_before_space,
         )
+
+
+def _unreached(tokens: Sequence[str], merges: Sequence[Sequence[str]], plain: Collection[int]) -> list[int]:
+    """Ids of the tokens that merging their own letters does not make."""
+    from tokenizers import Tokenizer, models
+
+    ids = {text: i for i, text in enumerate(tokens) if i not in plain}
+    merged = Tokenizer(models.BPE(ids, [(left, right) for left, right in merges])).encode_batch(list(ids))
+    return [i for i, encoding in zip(ids.values(), merged, strict=True) if encoding.ids != [i]]
 
 
 def _searchable(character: bytes, merges: Sequence[tuple[bytes, bytes]]) -> bool:

@@ -46,7 +46,7 @@ def verify(path: Path, source: Path | None, texts: int, stages: Stages) -> Agree
         checkpoint = checkpoint_of(path, manifest.source, source)
         checkpoint = replace(checkpoint, weights=dict(checkpoint.weights))  # many tokens, one at a time
     with stages.stage("Compare token ids"):
-        tokenizer = open_text_model(path, path.parent / "text_ops", "litert")
+        tokenizer = open_text_model(path, path.parent / "text_ops", "litert", normalizer=manifest.normalizer)
         oracle = source_tokenizer(source, checkpoint.vocabulary)
         strings = sample_texts(texts)
         same = sum(tokenizer.tokenize(text) == oracle(text) for text in strings)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from models.checkpoint.vocabulary import SPACE_MARK, Vocabulary, byte_letters
 
@@ -46,8 +46,11 @@ def _of_bytes(vocabulary: Vocabulary) -> Tokenizer:
 
     ids = {spell(raw): i for i, raw in enumerate(vocabulary.tokens)}
     ids |= {text.decode(): i for text, i in vocabulary.added}
-    oracle = Tokenizer(models.BPE(ids, [(spell(a), spell(b)) for a, b in vocabulary.merges]))
-    oracle.pre_tokenizer = make_pre_tokenizer(digits=vocabulary.digits)
+    merges = [(spell(a), spell(b)) for a, b in vocabulary.merges]
+    oracle = Tokenizer(models.BPE(ids, merges, ignore_merges=bool(vocabulary.words)))
+    oracle.pre_tokenizer = make_pre_tokenizer(digits=vocabulary.digits, patterns=vocabulary.patterns)
+    if vocabulary.nfc:
+        oracle.normalizer = normalizers.NFC()
     oracle.decoder = decoders.ByteLevel()
     return oracle
 
@@ -73,8 +76,12 @@ def _of_characters(vocabulary: Vocabulary) -> Tokenizer:
     return oracle
 
 
-def make_pre_tokenizer(*, digits: bool) -> Any:
-    """GPT-2's, behind a splitter of digits if wanted."""
+def make_pre_tokenizer(*, digits: bool, patterns: Sequence[str] = ()) -> Any:
+    """GPT-2's, behind a splitter of digits if wanted; or that of other patterns."""
+    if patterns:
+        splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]
+        level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        return pre_tokenizers.Sequence([*splits, level])
     level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if not digits:
         return level

@@ -14,6 +14,7 @@ from models.graphs.walk import visited
 from models.tflite.graph import Graph, Tensor
 from models.tflite.ops import cast, gather, shape, while_loop
 from models.tflite.sequence_ops import (
+    both,
     cumsum,
     cut,
     either,
@@ -21,7 +22,10 @@ from models.tflite.sequence_ops import (
     greater,
     less,
     lowest,
+    minimum,
+    not_equal,
     pad,
+    previous,
     segment_sum,
     select,
     where,
@@ -75,47 +79,77 @@ def replace_added(code: Tensor, trie: TokenTrie) -> Tensor:
     Returns:
         Bytes and symbols, int32 [m].
     """
-    at, length, token = _matches(code, trie)
     n = shape(code)
+    opens = equal(gather(code.graph.constant(np.append(trie.opens, 0), "int32"), minimum(code, BYTES)), 1)
+    at = cast(where(opens), "int32")
+    at, length, token = _matches(code, at, at * 0 + n, trie)
     begins = segment_sum(at - at + 1, at, n + 1)  # 1 where a match begins, [n + 1]
     earlier = cumsum(begins) - begins
     chosen = where(equal(visited(gather(earlier, at + length)), 1))
     at, length, token = gather(at, chosen), gather(length, chosen), gather(token, chosen)
-    begins = cut(segment_sum(at - at + 1, at, n + 1), 0, -1)  # [n]
+    symbol, kept = _replaced(code, at, length, token + BYTES)
+    return gather(symbol, kept)
+
+
+def replace_words(code: Tensor, word: Tensor, trie: TokenTrie, first: int) -> tuple[Tensor, Tensor]:
+    """Put the symbol `first` + t in place of each word that is the token t.
+
+    Args:
+        code: Symbols of a text, int32 [n].
+        word: Number of each one's word, int32 [n].
+        trie: Texts of the tokens.
+        first: Symbol of the first token.
+
+    Returns:
+        Symbols and their words, int32 [m] each.
+    """
+    at = cast(where(not_equal(word, previous(word, -1))), "int32")
+    end = cut(pad(at, 0, 1, shape(code)), 1, None)
+    at, length, token = _matches(code, at, end, trie, whole=True)
+    symbol, kept = _replaced(code, at, length, token + first)
+    return gather(symbol, kept), gather(word, kept)
+
+
+def _replaced(code: Tensor, at: Tensor, length: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
+    """Symbols [n] with those of matches at their first places, and the places outside of matches and there."""
+    begins = cut(segment_sum(at - at + 1, at, shape(code) + 1), 0, -1)  # [n]
     last = cumsum(begins)  # number of the match that begins here or before, from 1 on
     left = gather(pad(at + length, 1, 0, 0), last)  # where that ends
     inside = greater(left, _places(code))
     kept = where(either(equal(begins, 1), equal(cast(inside, "int32"), 0)))
-    symbol = select(equal(begins, 1), gather(pad(token + BYTES, 1, 0, 0), last), code)
-    return gather(symbol, kept)
+    return select(equal(begins, 1), gather(pad(symbol, 1, 0, 0), last), code), kept
 
 
 def _places(x: Tensor) -> Tensor:
     return cumsum(x - x + 1) - 1
 
 
-def _matches(code: Tensor, trie: TokenTrie) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a token stands in the text, the length of the longest one there, its number, [matches] each."""
+def _matches(
+    code: Tensor, at: Tensor, end: Tensor, trie: TokenTrie, *, whole: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The longest token at each of some places and before its `end`: place, length and number, [matches] each.
+
+    With `whole` only those that reach the end.
+    """
     g = code.graph
-    text = pad(code, 0, trie.longest, BYTES)  # what stands behind the text goes on with no token
-    at = cast(where(equal(gather(g.constant(trie.opens), code), 1)), "int32")
+    text = pad(minimum(code, BYTES), 0, trie.longest, BYTES)  # no token goes on with BYTES
     nowhere = at - at
-    state = (at, nowhere, nowhere, nowhere, g.constant([0], "int32"), text)
-    at, _, length, token, *_ = while_loop(_condition(g, trie), _step(g, trie), state)
-    found = where(greater(length, 0))
+    state = (at, end, nowhere, nowhere, nowhere, g.constant([0], "int32"), text)
+    at, end, _, length, token, *_ = while_loop(_condition(g, trie), _step(g, trie), state)
+    found = where(both(greater(length, 0), equal(at + length, end)) if whole else greater(length, 0))
     return gather(at, found), gather(length, found), gather(token, found)
 
 
 def _state(graph: Graph) -> tuple[Tensor, ...]:
-    """Places, the node that each has come to, the longest token there and its length; bytes read; text."""
-    names = ("at", "node", "length", "token")
+    """Places, their ends, the node that each has come to, the longest token there; bytes read; text."""
+    names = ("at", "end", "node", "length", "token")
     places = [graph.input(name, [-1], "int32") for name in names]
     return *places, graph.input("read", [1], "int32"), graph.input("text", [-1], "int32")
 
 
 def _condition(caller: Graph, trie: TokenTrie) -> Graph:
     graph = caller.model.subgraph(f"{caller.name}_reading")
-    _, node, *_ = _state(graph)
+    _, _, node, *_ = _state(graph)
     graph.output("reading", less(lowest(node), len(trie.ends)))
     return graph
 
@@ -123,12 +157,13 @@ def _condition(caller: Graph, trie: TokenTrie) -> Graph:
 def _step(caller: Graph, trie: TokenTrie) -> Graph:
     """One byte more at each place."""
     graph = caller.model.subgraph(f"{caller.name}_read")
-    at, node, length, token, read, text = _state(graph)
+    at, end, node, length, token, read, text = _state(graph)
     edge, found = find_pair(node, gather(text, at + read), trie.edges)
-    node = select(found, edge + 1, len(trie.ends))
+    node = select(both(found, less(at + read, end)), edge + 1, len(trie.ends))
     ends = gather(graph.constant(np.append(trie.ends, -1).astype(np.int32)), node)
     outputs = {
         "at": at,
+        "end": end,
         "node": node,
         "length": select(greater(ends, -1), read + 1, length),
         "token": select(greater(ends, -1), ends, token),

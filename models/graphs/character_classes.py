@@ -96,11 +96,16 @@ class KindTrie:
 @cache
 def kind_trie(digits: bool) -> KindTrie:
     """The trie of `character_kinds`; bytes that begin no character are of kind OTHER."""
-    level = np.full(2**21, Kind.OTHER, np.int32)  # four bytes carry 21 bits
-    level[: sys.maxunicode + 1] = character_kinds(digits)
-    first = np.full(256, Kind.OTHER, np.int32)
+    return trie_of(character_kinds(digits), len(Kind), other=Kind.OTHER)
+
+
+def trie_of(kinds: Integers, count: int, *, other: int) -> KindTrie:
+    """The trie of kinds below `count`, [0x110000]; `other` is that of bytes that begin no character."""
+    level = np.full(2**21, other, np.int32)  # four bytes carry 21 bits
+    level[: sys.maxunicode + 1] = kinds
+    first = np.full(256, other, np.int32)
     first[:0x80] = level[:0x80]
-    nodes = np.repeat(np.arange(len(Kind), dtype=np.int32)[:, None], 64, axis=1)  # [nodes, 64]
+    nodes = np.repeat(np.arange(count, dtype=np.int32)[:, None], 64, axis=1)  # [nodes, 64]
     for lead, leads in ((0xC0, 32), (0xE0, 16), (0xF0, 8)):
         rows, row_of = np.unique(level.reshape(-1, 64), axis=0, return_inverse=True)
         level = (len(nodes) + row_of.reshape(-1)).astype(np.int32)

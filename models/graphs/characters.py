@@ -114,7 +114,7 @@ def put_spaces(symbol: Tensor, vocabulary: Vocabulary) -> Tensor:
     """
     if vocabulary.prefix == "none":
         return symbol
-    token = both(greater(symbol, BYTES - 1), less(symbol, BYTES + len(vocabulary.added)))
+    token = both(greater(symbol, BYTES - 1), less(symbol, BYTES + len(vocabulary.found)))
     edge = cast(token, "int32") if vocabulary.prefix == "each" else symbol * 0
     barred = token if vocabulary.prefix_before_space else either(token, equal(symbol, SPACE))
     begins = greater(previous(edge, 1), cast(barred, "int32"))

@@ -24,7 +24,7 @@ SEAM_SLOTS, SEAM_FACTOR = 262_139, 4099
 class MergeTable:
     """Ranks of merges by pairs of symbols.
 
-    Symbols are the bytes, 0 to 255; then added tokens; then, where characters are merged, those beyond ASCII;
+    Symbols are the bytes, 0 to 255; then tokens found in texts; then, where characters are merged, those beyond ASCII;
     then what merges make.
 
     Attributes:
@@ -63,11 +63,11 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
     tokens = set(vocabulary.tokens)
     parts = (part for pair in vocabulary.merges for part in pair if part in tokens)  # no merge may make one
     for symbol in (*(left + right for left, right in vocabulary.merges), *parts):
-        symbols.setdefault(symbol, len(symbols) + len(vocabulary.added))
+        symbols.setdefault(symbol, len(symbols) + len(vocabulary.found))
     pairs = _pairs(vocabulary, symbols)
     made = np.array([symbols[left + right] for left, right in vocabulary.merges], np.int32)
     in_order = np.array_equal(made, first_made + np.arange(len(made)))
-    count = len(symbols) + len(vocabulary.added)
+    count = len(symbols) + len(vocabulary.found)
     if in_order and count < SPARSE:
         ranks = sparse_rows([(left, right) for left, right in pairs.tolist()], count)
     else:
@@ -86,7 +86,7 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
 def _first_symbols(vocabulary: Vocabulary) -> tuple[dict[bytes, int], dict[str, int], int]:
     """Symbols that no merge makes, by their bytes and by character, and the number of the next one."""
     symbols = {bytes([byte]): byte for byte in range(BYTES)}
-    number = BYTES + len(vocabulary.added)
+    number = BYTES + len(vocabulary.found)
     characters: dict[str, int] = {}
     if vocabulary.byte_ids:
         of_bytes = set(vocabulary.byte_ids)
@@ -140,7 +140,7 @@ def _ids(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> Integers:
     known = {vocabulary.tokens[i]: i for _, i in vocabulary.added}
     hidden |= set(known.values())
     known |= {token: i for i, token in enumerate(vocabulary.tokens) if i not in hidden}
-    ids = np.full(len(symbols) + len(vocabulary.added), -1, np.int32)
+    ids = np.full(len(symbols) + len(vocabulary.found), -1, np.int32)
     if vocabulary.byte_ids:
         ids[:BYTES] = vocabulary.byte_ids
     for symbol, number in symbols.items():
@@ -149,5 +149,5 @@ def _ids(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> Integers:
         elif number >= BYTES:
             rank = next(r for r, (left, right) in enumerate(vocabulary.merges) if left + right == symbol)
             raise ValueError(f"merge {rank} makes {symbol!r}, which is no token")
-    ids[BYTES : BYTES + len(vocabulary.added)] = [i for _, i in vocabulary.added]
+    ids[BYTES : BYTES + len(vocabulary.found)] = [i for _, i in vocabulary.found]
     return ids

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from models.checkpoint.vocabulary import Vocabulary
-from models.graphs.added_tokens import replace_added, token_trie
+from models.graphs.added_tokens import replace_added, replace_words, token_trie
 from models.graphs.bpe_merges import merge
 from models.graphs.characters import put_spaces, split_characters
 from models.graphs.merge_table import BYTES, merge_table
 from models.graphs.pre_tokenizer import number_words
+from models.graphs.split import split_words
 from models.tflite.graph import Graph, Model, Tensor
 from models.tflite.ops import arange, cast, concat, gather, reshape, shape
 from models.tflite.sequence_ops import (
@@ -48,7 +49,13 @@ def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
         symbol = split_characters(symbol, table.characters, len(vocabulary.added))
         symbol = put_spaces(symbol, vocabulary)
         return gather(ids, merge(symbol, None, table))
-    word = number_words(symbol, digits=vocabulary.digits, added=bool(vocabulary.added))
+    if vocabulary.patterns:
+        word = split_words(symbol, vocabulary.patterns)
+    else:
+        word = number_words(symbol, digits=vocabulary.digits, added=bool(vocabulary.added))
+    if vocabulary.words:
+        trie = token_trie([text for text, _ in vocabulary.words])
+        symbol, word = replace_words(symbol, word, trie, BYTES + len(vocabulary.added))
     if (table.ids[:BYTES] < 0).any():
         kept = where(not_equal(gather(ids, symbol), -1))
         symbol, word = gather(symbol, kept), gather(word, kept)

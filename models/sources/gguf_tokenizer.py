@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from models.checkpoint.rules import RULES, Rule
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields
-
-PRE_TOKENIZERS = {"smollm": True, "gpt-2": False}
-"""`tokenizer.ggml.pre` of the pre-tokenizers we write, and whether digits stand alone there."""
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5
 """Types of `tokenizer.ggml.token_type`; a byte's token is 6."""
@@ -66,10 +64,19 @@ def _vocabulary(fields: Fields, tokens: Sequence[str], kinds: Sequence[int]) -> 
             prefix="each" if fields.get("tokenizer.ggml.add_space_prefix", True) else "none",
             added=added,
         )
-    if model == "gpt2" and pre in PRE_TOKENIZERS:
-        merges = [tuple(merge.split(" ")) for merge in fields.strings("tokenizer.ggml.merges")]
-        return Vocabulary.from_letters(tokens, merges, specials, digits=PRE_TOKENIZERS[pre], added=added)
-    known = ", ".join(PRE_TOKENIZERS)
+    if model == "gpt2" and pre in RULES:
+        rule = RULES[pre]
+        return Vocabulary.from_letters(
+            tokens,
+            [tuple(merge.split(" ")) for merge in fields.strings("tokenizer.ggml.merges")],
+            specials,
+            digits=rule.digits,
+            patterns=rule.patterns,
+            whole_words=rule.whole_words,
+            nfc=rule.nfc,
+            added=added,
+        )
+    known = ", ".join(sorted(RULES))
     raise SourceError(
         f"{fields.path}: tokenizer {model}/{pre};"
         f" SentencePiece's BPE and byte-level BPE with {known} are supported"
@@ -100,7 +107,8 @@ def _merges_of_scores(fields: Fields, tokens: Sequence[str], kinds: Sequence[int
 def _start_id(fields: Fields, tokens: int) -> int | None:
     """The token before every text; where the file does not say whether there is one, as llama.cpp has it."""
     spm = fields.text("tokenizer.ggml.model") == "llama"
-    if not fields.get("tokenizer.ggml.add_bos_token", spm):
+    starts = spm or RULES.get(fields.text("tokenizer.ggml.pre", "gpt-2"), Rule()).starts
+    if not fields.get("tokenizer.ggml.add_bos_token", starts):
         return None
     found = int(fields.number("tokenizer.ggml.bos_token_id", *((1,) if spm else ())))
     if found >= tokens:

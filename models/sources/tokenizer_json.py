@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint.pattern import parse
+from models.checkpoint.rules import DIGITS, GPT2, PUNCTUATION
 from models.checkpoint.vocabulary import SPACE_MARK, Prefix, Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
@@ -87,7 +90,18 @@ def _vocabulary(
         return Vocabulary.from_characters(
             tokens, merges, specials, prefix=prefix, prefix_before_space=before_space, added=added
         )
-    return Vocabulary.from_letters(tokens, merges, specials, digits=_digits(content), added=added)
+    vocabulary = Vocabulary.from_letters(
+        tokens,
+        merges,
+        specials,
+        **_split(content),
+        whole_words=bool(model.get("ignore_merges", False)),
+        nfc=_nfc(content),
+        added=added,
+    )
+    for pattern in vocabulary.patterns:
+        parse(pattern)
+    return vocabulary
 
 
 def _prefix(content: Fields) -> tuple[Prefix, bool]:
@@ -127,25 +141,49 @@ def _steps(content: Fields, name: str) -> list[Fields]:
     return _objects(step, parts) if step.get("type") == "Sequence" else [step]
 
 
-def _digits(content: Fields) -> bool:
-    """Whether digits stand alone; refuses what is not GPT-2's rule."""
-    model, normalizer = content.object("model"), content.object("normalizer")
-    content.refuse(
-        {
-            f"the normalizer {normalizer.get('type')}": bool(normalizer),
-            "ignore_merges": bool(model.get("ignore_merges")),
-        }
-    )
-    steps = [step.values for step in _steps(content, "pre_tokenizer")]
+def _nfc(content: Fields) -> bool:
+    """Whether texts are normalized; refuses other normalizers."""
+    kinds = [step.get("type") for step in _steps(content, "normalizer")]
+    if kinds not in ([], ["NFC"]):
+        raise SourceError(
+            f"{content.path}: uses the normalizer {'+'.join(map(str, kinds))}, which is not supported"
+        )
+    return bool(kinds)
+
+
+def _split(content: Fields) -> dict[str, Any]:
+    """How texts are parted into words: `digits` or `patterns` of Vocabulary.from_letters."""
+    steps = _steps(content, "pre_tokenizer")
     kinds = [step.get("type") for step in steps]
-    plain = bool(steps) and steps[-1].get("use_regex", True) and not steps[-1].get("add_prefix_space")
-    if plain and kinds == ["ByteLevel"]:
-        return False
-    if plain and kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits"):
-        return True
-    raise SourceError(
-        f"{content.path}: pre-tokenizer {'+'.join(map(str, kinds))}; GPT-2's and SmolLM2's are supported"
-    )
+    level = steps[-1] if steps else Fields(content.path, {})
+    if level.get("type", None) != "ByteLevel" or level.get("add_prefix_space", False):
+        named = "+".join(map(str, kinds)) or "none"
+        raise SourceError(f"{content.path}: pre-tokenizer {named}; those that end in ByteLevel are supported")
+    by_rule = level.get("use_regex", True)
+    if by_rule and kinds == ["ByteLevel"]:
+        return {"digits": False}
+    if by_rule and kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits", False):
+        return {"digits": True}
+    patterns = [_pattern(step) for step in steps[:-1]] + [GPT2] * by_rule
+    if not patterns:
+        raise SourceError(f"{content.path}: pre-tokenizer ByteLevel without a pattern; not supported")
+    return {"patterns": patterns}
+
+
+def _pattern(step: Fields) -> str:
+    """The regular expression of one step."""
+    kind, behavior = step.get("type"), step.get("behavior", "Isolated")
+    if kind == "Digits":
+        return DIGITS if step.get("individual_digits", False) else f"{DIGITS}+"
+    if kind == "Punctuation" and behavior in ("Isolated", "Contiguous"):
+        return PUNCTUATION if behavior == "Isolated" else f"{PUNCTUATION}+"
+    isolated = behavior == ("Removed" if step.get("invert", False) else "Isolated")
+    pattern = step.object("pattern")
+    if kind == "Split" and isolated and "Regex" in pattern:
+        return str(pattern["Regex"])
+    if kind == "Split" and isolated and "String" in pattern:
+        return re.escape(str(pattern["String"]))
+    raise SourceError(f"{step.path}: pre-tokenizer {kind} with the behavior {behavior}; not supported")
 
 
 def _objects(fields: Fields, name: str) -> list[Fields]:
