@@ -48,7 +48,9 @@ def open_own(settings: Settings) -> ServedModel:
     verify_file(file.path, manifest, file.place)
     text_ops = text_ops_folder(settings)
     verify_text_ops(text_ops, manifest)
-    open_tokenizer = partial(open_text_model, settings.model, text_ops, settings.runtime, file.place)
+    open_tokenizer = partial(
+        open_text_model, settings.model, text_ops, settings.runtime, file.place, manifest.normalizer
+    )
     return ServedModel("own", manifest, open_tokenizer, file=file)
 
 

@@ -1,18 +1,21 @@
 r"""Regular expressions of pre-tokenizers as a tree: classes of characters, quantifiers, alternatives.
 
-Understood is what pre-tokenizers are written with: literals, classes such as `[^\s\p{L}]`, `\p{…}`, greedy and
-possessive quantifiers of one character, groups (also without regard to case), lookahead at one character, `$`.
+Understood is what pre-tokenizers are written with: literals, classes such as `[^\s\p{L}]`, greedy and
+possessive quantifiers of one character, groups (also without regard to case), lookahead at one
+character, `$`.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache, reduce
 
 import numpy as np
 import numpy.typing as npt
-import unicodedata2  # type: ignore[import-not-found]
+
+from models.checkpoint.unicode_categories import UNASSIGNED, read_ranges
 
 Members = npt.NDArray[np.bool_]
 """Whether each code point belongs to a class, [0x110000]."""
@@ -20,25 +23,19 @@ Members = npt.NDArray[np.bool_]
 POINTS = sys.maxunicode + 1
 UNBOUNDED = 2**30
 WHITE_SPACE = (
-    *range(9, 14),
-    0x20,
-    0x85,
-    0xA0,
-    0x1680,
-    *range(0x2000, 0x200B),
-    0x2028,
-    0x2029,
-    0x202F,
-    0x205F,
-    0x3000,
-)
+    *range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
+)  # fmt: skip
 """Unicode's White_Space."""
 
 ALSO = {"s": "\u017f", "k": "\u212a"}
 """What matches a letter without regard to case beside its two cases."""
 
-HAN = ((0x2E80, 0x2FDF), (0x3005, 0x3005), (0x3007, 0x3007), (0x3021, 0x3029), (0x3038, 0x303B), (0x3400, 0x4DBF),
-       (0x4E00, 0x9FFF), (0xF900, 0xFAD9), (0x16FE2, 0x16FE3), (0x16FF0, 0x16FF1), (0x20000, 0x323AF))  # fmt: skip
+HAN = (
+    (0x2E80, 0x2FDF), (0x3005, 0x3005), (0x3007, 0x3007), (0x3021, 0x3029), (0x3038, 0x303B),
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAD9), (0x16FE2, 0x16FE3), (0x16FF0, 0x16FF1),
+    (0x20000, 0x323AF),
+)  # fmt: skip
+"""Code points of the script Han."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -197,7 +194,7 @@ class _Reader:
             first = int(members.argmax()) if members.sum() == 1 else None
         else:
             first, members = ord(character), _listed(character)
-        if first is not None and self.pattern[self.at] == "-" and self.pattern[self.at + 1] != "]":
+        if first is not None and re.match("-[^]]", self.pattern[self.at :]):
             self.at += 1
             last = self._take()
             end = int(self._escape().argmax()) if last == "\\" else ord(last)
@@ -271,7 +268,10 @@ def _cased(character: str) -> Members:
 
 @cache
 def _categories() -> npt.NDArray[np.str_]:
-    return np.array([unicodedata2.category(chr(point)) for point in range(POINTS)])
+    categories = np.full(POINTS, UNASSIGNED)
+    for category, points in read_ranges():
+        categories[points.start : points.stop] = category
+    return categories
 
 
 @cache

@@ -111,7 +111,7 @@ def replace_words(code: Tensor, word: Tensor, trie: TokenTrie, first: int) -> tu
 
 
 def _replaced(code: Tensor, at: Tensor, length: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
-    """Symbols [n] with those of matches at their first places, and the places outside of matches and there."""
+    """Symbols [n] with those of matches at their first places, and the places to keep."""
     begins = cut(segment_sum(at - at + 1, at, shape(code) + 1), 0, -1)  # [n]
     last = cumsum(begins)  # number of the match that begins here or before, from 1 on
     left = gather(pad(at + length, 1, 0, 0), last)  # where that ends
@@ -127,7 +127,7 @@ def _places(x: Tensor) -> Tensor:
 def _matches(
     code: Tensor, at: Tensor, end: Tensor, trie: TokenTrie, *, whole: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The longest token at each of some places and before its `end`: place, length and number, [matches] each.
+    """The longest token at each of some places, up to its `end`: place, length and number, [matches] each.
 
     With `whole` only those that reach the end.
     """

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from models.graphs.unicode_ranges import read_ranges
+from models.checkpoint.unicode_categories import read_ranges
 
 Integers = npt.NDArray[np.int32]
 
@@ -64,10 +64,10 @@ def character_kinds(digits: bool) -> Integers:
     Unicode 16, as the regular expressions of `tokenizers` 0.23. With `digits`, where each
     number is a word, its splitter of digits decides what a number is: Unicode 17.
     """
-    categories = {"L": Kind.LETTER, "N": Kind.NUMBER}
+    majors = {"L": Kind.LETTER, "N": Kind.NUMBER}
     kinds = np.full(sys.maxunicode + 1, Kind.OTHER, np.int32)
     for category, points in read_ranges():
-        kinds[points.start : points.stop] = categories[category]
+        kinds[points.start : points.stop] = majors.get(category[0], Kind.OTHER)
     for kind, characters in SPECIFIC.items():
         kinds[[ord(character) for character in characters]] = kind
     if digits:

@@ -24,8 +24,8 @@ SEAM_SLOTS, SEAM_FACTOR = 262_139, 4099
 class MergeTable:
     """Ranks of merges by pairs of symbols.
 
-    Symbols are the bytes, 0 to 255; then tokens found in texts; then, where characters are merged, those beyond ASCII;
-    then what merges make.
+    Symbols are the bytes, 0 to 255; then tokens found in texts; then, where characters are merged, those
+    beyond ASCII; then what merges make.
 
     Attributes:
         ranks: Number of each merge by its pair of symbols.

@@ -1,8 +1,8 @@
 """Any pre-tokenizer of regular expressions as a graph: where its words begin.
 
-A match of a sequence is computed from its last part to its first, at all places at once: where the rest of the
-sequence ends, if it matches there. What a backtracking matcher would find comes out, since a greedy part ends
-at the last place from which the rest matches.
+A match of a sequence is computed from its last part to its first, at all places at once: where the rest of
+the sequence ends, if it matches there. What a backtracking matcher would find comes out, since a greedy part
+ends at the last place from which the rest matches.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def split_words(code: Tensor, patterns: tuple[str, ...]) -> Tensor:
     """Number of each byte's word, from 1 on, int32 [n]; 0 for continuation bytes before any character.
 
     Args:
-        code: Bytes of a text, and larger numbers for added tokens, which are words between two texts, int32 [n].
+        code: Bytes of a text, and larger numbers for added tokens, words between two texts, int32 [n].
         patterns: Regular expressions.
     """
     rules = splitter(patterns)
@@ -137,7 +137,7 @@ class _Matcher:
         self._run_ends: dict[bytes, Tensor] = {}
 
     def begins(self, tree: Choice) -> Tensor:
-        """Where words begin, int32 [m], 1 or 0: at each match, and behind it where the next one begins later."""
+        """Where words begin, int32 [m], 1 or 0: at each match, and behind one where no other begins."""
         end = self._choice(tree, None)
         matched = cast(either(greater(end, self._place), equal(self._kind, EDGE)), "int32")
         step = maximum(maximum(end, self._place + 1), 0)

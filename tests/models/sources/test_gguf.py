@@ -13,6 +13,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, dequantize, quantize
 
 from models import sources
 from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.rules import LLAMA3, QWEN2
 from models.errors import SourceError
 from models.sources import default_checkpoint, read_checkpoint
 from models.sources.fields import Fields
@@ -190,8 +191,8 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
         ({"tokenizer.ggml.model": "bert"}, "tokenizer bert/smollm; SentencePiece's BPE and byte-level BPE"),
         ({"tokenizer.ggml.model": "t5"}, "tokenizer t5/smollm; SentencePiece's BPE and byte-level BPE"),
         (
-            {"tokenizer.ggml.pre": "llama-bpe"},
-            "tokenizer gpt2/llama-bpe; SentencePiece's BPE and byte-level BPE",
+            {"tokenizer.ggml.pre": "unheard-of"},
+            "tokenizer gpt2/unheard-of; SentencePiece's BPE and byte-level BPE with bloom, chatglm-bpe, ",
         ),
         ({"tokenizer.ggml.tokens": ["a"]}, "tokenizer: 261 types of 1 tokens"),
         ({"tokenizer.ggml.token_type": [1]}, "tokenizer: 1 types of 261 tokens"),
@@ -210,10 +211,6 @@ def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, w
             {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.bos_token_id": 261},
             "token 261 starts a text; there are 261",
         ),
-        (
-            {"tokenizer.ggml.pre": "qwen2"},
-            "tokenizer gpt2/qwen2; SentencePiece's BPE and byte-level BPE with smollm, gpt-2 are",
-        ),
         ({"llama.block_count": REMOVED}, "the field llama.block_count is missing"),
         ({"tokenizer.ggml.merges": REMOVED}, "the field tokenizer.ggml.merges is missing"),
         ({"llama.block_count": 3}, "the tensor blk.2.attn_norm.weight is missing"),
@@ -225,6 +222,16 @@ def test_what_is_not_supported_or_missing_is_named(
     path = write(llama, fields)
     with pytest.raises(SourceError, match=f"^{path}: {reason}"):
         read_gguf(path)
+
+
+def test_pre_tokenizers_have_the_names_of_llama_cpp(llama: Checkpoint, write: Write) -> None:
+    named = {"tokenizer.ggml.bos_token_id": 7}
+    found = read_gguf(write(llama, named | {"tokenizer.ggml.pre": "qwen2"}))
+    assert (found.vocabulary.patterns, found.vocabulary.nfc, found.start_id) == ((QWEN2,), True, None)
+    found = read_gguf(write(llama, named | {"tokenizer.ggml.pre": "llama-bpe"}))
+    assert (found.vocabulary.patterns, found.vocabulary.nfc, found.start_id) == ((LLAMA3,), False, 7)
+    found = read_gguf(write(llama, named | {"tokenizer.ggml.pre": "starcoder"}))
+    assert (found.vocabulary.patterns, found.vocabulary.digits) == ((), True)
 
 
 def test_a_start_token_is_read_where_the_file_says_so(llama: Checkpoint, write: Write) -> None:
@@ -354,14 +361,15 @@ def test_other_bytes_are_refused(tmp_path: Path) -> None:
         read_gguf(path)
 
 
-def test_a_path_is_read_by_its_suffix(llama: Checkpoint, write: Write, tmp_path: Path) -> None:
+def test_a_file_is_known_by_its_first_bytes(llama: Checkpoint, write: Write, tmp_path: Path) -> None:
     path = write(llama)
     assert read_checkpoint(path).name == "toy-chat"
+    assert read_checkpoint(path.rename(tmp_path / "sha256-0123")).name == "sha256-0123"
     with pytest.raises(SourceError, match=r"none\.gguf: not found"):
         read_checkpoint(tmp_path / "none.gguf")
-    other = path.rename(tmp_path / "toy.bin")
-    with pytest.raises(SourceError, match=r"toy\.bin: not a checkpoint that is known: expected a \.gguf"):
-        read_checkpoint(other)
+    (tmp_path / "toy.gguf").write_bytes(b"other bytes")
+    with pytest.raises(SourceError, match=r"toy\.gguf: not a checkpoint that is known: expected a GGUF file"):
+        read_checkpoint(tmp_path / "toy.gguf")
 
 
 def test_the_default_weights_are_the_file_inside_the_wheel(

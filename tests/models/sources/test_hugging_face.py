@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.rules import DIGITS, PUNCTUATION
 from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
 from models.sources import read_checkpoint
@@ -90,6 +91,15 @@ def tokenizer(digits: bool) -> dict[str, Any]:
             "merges": [f"{spell(left)} {spell(right)}" for left, right in v.merges],
         },
     }  # fmt: skip
+
+
+def split(pattern: str, behavior: str = "Isolated") -> dict[str, Any]:
+    """A pre-tokenizer of one regular expression."""
+    steps = [
+        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior},
+        {"type": "ByteLevel", "use_regex": False},
+    ]
+    return {"type": "Sequence", "pretokenizers": steps}
 
 
 def template(text: str, number: int) -> dict[str, Any]:
@@ -216,6 +226,23 @@ def test_added_tokens_that_are_not_special_belong_to_texts(llama: Checkpoint, wr
     assert found.vocabulary.added == ((b"<|im_end|>", 260),)
     assert found.vocabulary.specials == {0}
     assert found.special_tokens == {"<|endoftext|>": 0}
+
+
+def test_patterns_normalizer_and_whole_words_are_read(llama: Checkpoint, write: Write) -> None:
+    punctuation = {"type": "Punctuation", "behavior": "Contiguous"}
+    steps = [punctuation, {"type": "Digits"}, *split(r"\s+|\S+")["pretokenizers"]]
+    changes = {
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+    }
+    folder = write(llama, token_changes=changes)
+    found = read_checkpoint(folder).vocabulary
+    assert found.patterns == (f"{PUNCTUATION}+", f"{DIGITS}+", r"\s+|\S+")
+    assert (found.nfc, found.words) == (True, ())
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"] |= {"ignore_merges": True, "merges": content["model"]["merges"][:1]}
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    assert read_checkpoint(folder).vocabulary.words == ((b"the", 258), (b" the", 259))
 
 
 SPACES = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
@@ -352,8 +379,13 @@ def test_a_tensor_without_a_use_is_named(llama: Checkpoint, write: Write) -> Non
             {"post_processor": template("<|x|>", 999)},
             "the post-processor starts with 999, which is no token",
         ),
-        ({"normalizer": {"type": "NFC"}}, "uses the normalizer NFC"),
-        ({"pre_tokenizer": {"type": "Metaspace"}}, "pre-tokenizer Metaspace"),
+        ({"normalizer": {"type": "NFKC"}}, "uses the normalizer NFKC, which is not supported"),
+        (
+            {"pre_tokenizer": {"type": "Metaspace"}},
+            "pre-tokenizer Metaspace; those that end in ByteLevel are",
+        ),
+        ({"pre_tokenizer": split("(a)b{2}?")}, r"the pattern '\(a\)b\{2\}\?' has a lazy quantifier"),
+        ({"pre_tokenizer": split("a", "Removed")}, "pre-tokenizer Split with the behavior Removed; not"),
         ({"pre_tokenizer": {"type": "ByteLevel", "use_regex": False}}, "pre-tokenizer ByteLevel"),
         ({"model": {"type": "WordPiece"}}, "tokenizer WordPiece; BPE is supported"),
         ({"model": None}, "the field merges is missing"),

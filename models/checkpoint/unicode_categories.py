@@ -1,7 +1,8 @@
-"""Letters and numbers of Unicode 16, as ranges of code points in `data/letters_and_numbers.txt`.
+"""General categories of Unicode 16's characters, as ranges of code points in `data/categories.txt`.
 
 Python's own table is of another version of Unicode in each Python, and a model file must not depend on it.
-Python 3.14, whose table is of this version, writes the file: `python -m models.graphs.unicode_ranges`.
+Python 3.14, whose table is of this version, writes the file:
+`python -m models.checkpoint.unicode_categories`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parent / "data" / "letters_and_numbers.txt"
+FILE = Path(__file__).parent / "data" / "categories.txt"
 VERSION = "16.0.0"
+UNASSIGNED = "Cn"
 
 
 def read_ranges(file: Path = FILE) -> Iterator[tuple[str, range]]:
-    """The major category, L or N, of each range of code points; all others have another one."""
+    """The category of each range of code points, such as `Lu`; all others are unassigned, `Cn`."""
     for line in file.read_text().splitlines():
-        category, first, last = line.split()
-        yield category, range(int(first, 16), int(last, 16) + 1)
+        category, first, *last = line.split()
+        yield category, range(int(first, 16), int((last or [first])[0], 16) + 1)
 
 
 def format_ranges(table: Any = unicodedata) -> str:
@@ -32,12 +34,11 @@ def format_ranges(table: Any = unicodedata) -> str:
     """
     if table.unidata_version != VERSION:
         raise ValueError(f"Unicode {table.unidata_version} is not {VERSION}: run this on Python 3.14")
-    points = range(sys.maxunicode + 1)
     lines = []
-    for category, group in groupby(points, lambda point: table.category(chr(point))[0]):
-        found = list(group)
-        if category in "LN":
-            lines.append(f"{category} {found[0]:04X} {found[-1]:04X}\n")
+    for category, group in groupby(range(sys.maxunicode + 1), lambda point: table.category(chr(point))):
+        first, *others = group
+        if category != UNASSIGNED:
+            lines.append(f"{category} {first:X}{f' {others[-1]:X}' if others else ''}\n")
     return "".join(lines)
 
 
