@@ -25,9 +25,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from app.errors import STATUS
 from app.guard.loader import load_guard
 from app.guard.verdict import Thresholds
+from app.http.routes.document import openapi_text
 from app.main import create_app
 from app.model.vocabulary import Vocabulary
-from app.http.routes.document import openapi_text
 from app.settings import Settings
 from tests.fakes import ByteTokenizer, FakeEngine, tiny_manifest
 
@@ -105,7 +105,8 @@ def test_what_the_document_promises_is_kept(case: schemathesis.Case[Any]) -> Non
 
 
 def test_the_committed_document_is_the_services() -> None:
-    assert DOCUMENT.read_text() == openapi_text(), "write it anew: python -m app.http.routes.document > docs/openapi.json"
+    anew = "write it anew: python -m app.http.routes.document > docs/openapi.json"
+    assert DOCUMENT.read_text() == openapi_text(), anew
 
 
 def test_every_documented_status_is_of_the_table() -> None:

@@ -1,4 +1,4 @@
-"""`python -m app.http.routes.document` prints the OpenAPI document of default settings and the default model."""
+"""`python -m app.http.routes.document` prints the OpenAPI document, of default settings and model."""
 
 from __future__ import annotations
 
