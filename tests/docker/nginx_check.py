@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.doors import MAIN
+from bench.studies.doors import MAIN
 from tests.docker.files import ROOT
 from tests.docker.traffic import answers, complete, free_port, program, wait_until
 

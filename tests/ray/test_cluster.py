@@ -15,9 +15,9 @@ from ray import serve
 
 from app.server.ray_serve import NAME, start
 from app.settings import Settings
-from bench.load import Answer, send
 from bench.server import free_port
-from bench.traffic import Traffic
+from bench.studies.load import Answer, send
+from bench.studies.traffic import Traffic
 
 RATE = 3.0
 """Requests a second: both replicas work, and one can do it alone for a while."""

@@ -1,4 +1,4 @@
-"""`python -m bench.capacity`: what a step costs, how many replicas a crowd needs, whether that is right."""
+"""`python -m bench.studies.capacity`: costs of a step, replicas for a crowd, and whether that is right."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.cost import Cost, mean_cost, read_cost
-from bench.load import SETTINGS, Answer, report, send
 from bench.machine import Neighbours, describe
-from bench.replica import Size
 from bench.server import Server, our_server
-from bench.simulation import Report, capacity, replicas_needed, simulate, simulate_share
-from bench.traffic import Request, Traffic
+from bench.studies.cost import Cost, mean_cost, read_cost
+from bench.studies.load import SETTINGS, Answer, report, send
+from bench.studies.replica import Size
+from bench.studies.simulation import Report, capacity, replicas_needed, simulate, simulate_share
+from bench.studies.traffic import Request, Traffic
 
 PREFILL_TOKENS = (8, 16, 32, 64, 96, 128)
 DECODE_TOKENS = 48
@@ -40,7 +40,7 @@ console = Console()
 Model = Annotated[Path, typer.Option(help="The model file.")]
 Threads = Annotated[int, typer.Option(help="Threads of the engine; four slots each.")]
 CostFile = Annotated[Path, typer.Option(help="What was measured.")]
-MODEL, COST = Path("models/artifacts/autocomplete.tflite"), Path("bench/cost.json")
+MODEL, COST = Path("models/artifacts/autocomplete.tflite"), Path("bench/studies/cost.json")
 
 
 def start(model: Path, threads: int, **settings: str) -> Server:
@@ -146,7 +146,7 @@ def check(
     threads: Threads = 1,
     seconds: Annotated[float, typer.Option(help="Of each run.")] = 40,
     rounds: Annotated[int, typer.Option(help="Runs at each load; medians are taken.")] = 1,
-    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/capacity.json"),
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/studies/capacity.json"),
 ) -> None:
     """Measure and predict at 30 %, 70 % and 120 % of what one replica can do."""
     size = Size(slots=4 * threads, queue=QUEUE)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cost import Cost
-from bench.replica import Size
-from bench.simulation import Door, capacity, replicas_needed, simulate, simulate_share
-from bench.traffic import Traffic
+from bench.studies.cost import Cost
+from bench.studies.replica import Size
+from bench.studies.simulation import Door, capacity, replicas_needed, simulate, simulate_share
+from bench.studies.traffic import Traffic
 
 SERVICE = Cost(1, ((1, 0.1),), ((1, 1.0),), 0.02)
 """Each prompt takes a tenth of a second, whatever its length."""

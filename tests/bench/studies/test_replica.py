@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import simpy
 
-from bench.cost import Cost
-from bench.replica import Replica, Running, Size
-from bench.traffic import Request
+from bench.studies.cost import Cost
+from bench.studies.replica import Replica, Running, Size
+from bench.studies.traffic import Request
 
 COST = Cost(1, ((1, 0.1), (11, 1.1)), ((1, 1.0), (2, 1.5)), 0)
 """0.1 s for a token of a prompt, 1 s for a step of one sequence, half a second for each more."""

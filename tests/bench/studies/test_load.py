@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from bench.load import Answer, report, send
-from bench.traffic import Request
+from bench.studies.load import Answer, report, send
+from bench.studies.traffic import Request
 
 BODY = {
     "usage": {"prompt_tokens": 8, "completion_tokens": 4, "cached_tokens": 6},

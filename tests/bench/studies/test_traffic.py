@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.traffic import Request, Traffic
+from bench.studies.traffic import Request, Traffic
 
 
 def test_arrivals_come_at_the_rate_in_random_gaps() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.simulation import Report, percentiles
-from bench.traffic import Request
+from bench.studies.simulation import Report, percentiles
+from bench.studies.traffic import Request
 
 SETTINGS = {
     "AUTOCOMPLETE_PROFANITY": "off",

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import simpy
 
-from bench.cost import Cost
-from bench.replica import Replica, Running, Size
-from bench.traffic import Request, Traffic
+from bench.studies.cost import Cost
+from bench.studies.replica import Replica, Running, Size
+from bench.studies.traffic import Request, Traffic
 
 Door = Literal["random", "least", "hash"]
 """Who gets a request: anyone; the replica with the fewest inside; always the same one for a client."""

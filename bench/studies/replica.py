@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import simpy
 
-from bench.cost import Cost
-from bench.traffic import Request
+from bench.studies.cost import Cost
+from bench.studies.traffic import Request
 
 
 @dataclass(frozen=True, slots=True)

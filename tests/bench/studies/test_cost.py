@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cost import Cost, mean_cost, read_cost
+from bench.studies.cost import Cost, mean_cost, read_cost
 
 COST = Cost(2, ((10, 0.02), (20, 0.03)), ((1, 0.01), (4, 0.016)), 0.002)
 

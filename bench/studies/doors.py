@@ -1,4 +1,4 @@
-"""`python -m bench.doors`: one crowd before several arrangements of two threads, in turns.
+"""`python -m bench.studies.doors`: one crowd before several arrangements of two threads, in turns.
 
 Two replicas of one thread behind nginx, which hashes the client or takes the fewest connections; two workers
 of one thread on one socket; one service of two threads; where Ray is, its replicas too.
@@ -20,11 +20,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench.load import SETTINGS, report, send
 from bench.machine import Neighbours, describe
 from bench.server import Server, free_port, our_server
-from bench.simulation import Report
-from bench.traffic import Traffic
+from bench.studies.load import SETTINGS, report, send
+from bench.studies.simulation import Report
+from bench.studies.traffic import Traffic
 
 MODEL = Path("models/artifacts/autocomplete.tflite")
 NGINX = Path("docker/nginx")
@@ -119,7 +119,7 @@ def main(
     only: Annotated[str, typer.Option(help="Arrangements whose names contain this.")] = "",
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken.")] = 2,
     model: Annotated[Path, typer.Option(help="The model file.")] = MODEL,
-    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/doors.json"),
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("bench/studies/doors.json"),
 ) -> None:
     """Print what the crowd saw of each arrangement."""
     crowd = replace(CROWD, rate=rate)
