@@ -1,15 +1,27 @@
-"""One replica in simulated time: the door, and the scheduler's loop, whose steps only take time."""
+"""One replica in simulated time: the service's door, and the engine's scheduler with steps that take time."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Generator
+import random
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
 import simpy
 
+from app.engine.batch.scheduler import Scheduler
+from app.engine.kv.arrays import Floats, Ints
+from app.engine.kv.decode_cache import DecodeCache
+from app.engine.kv.prefix_cache import Entry, PrefixCache
+from app.engine.messages import Finished, FromEngine, Generation, Prefilled
+from app.engine.runtimes.interface import Drafted
+from app.model.shape import ModelShape
 from bench.studies.cost import Cost
 from bench.studies.traffic import Request
+
+SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=30, vocabulary=256, sequence_length=512)
+"""Small, since nothing is computed; logits take the memory of as many tokens as with the default model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +46,51 @@ class Running:
     """A request inside a replica.
 
     Attributes:
-        left: Tokens still to generate.
-        uncomputed: Prompt tokens without keys and values; None until its turn.
-        cached: Prompt tokens that an earlier prompt has left.
+        cached: Prompt tokens that earlier prompts have left.
         admitted, first_token, finished: When it got a slot, its first token, its last one.
     """
 
     request: Request
-    left: int
-    uncomputed: int | None = None
     cached: int = 0
     admitted: float = 0.0
     first_token: float = 0.0
     finished: float = 0.0
+
+
+class TimedRunner:
+    """A runner that computes nothing: its calls add up the seconds that they would take."""
+
+    exact = True
+    shape = SHAPE
+
+    def __init__(self, cost: Cost) -> None:
+        self._cost = cost
+        self._seconds = 0.0
+
+    def elapsed(self) -> float:
+        """Seconds since the last time that this was asked."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+    def prefill(self, entry: Entry, tokens: Ints, rows: Sequence[int]) -> Floats:
+        """See Runner."""
+        self._seconds += self._cost.prefill_seconds(len(tokens))
+        entry.extend(tokens)
+        return self._logits(len(rows))
+
+    def decode(self, cache: DecodeCache, tokens: Sequence[int], positions: Sequence[int]) -> Floats:
+        """See Runner."""
+        self._seconds += self._cost.decode_seconds(len(tokens))
+        return self._logits(len(tokens))
+
+    def extend(self, cache: DecodeCache, tokens: Sequence[int], position: int) -> Drafted:
+        """See Runner."""
+        self._seconds += self._cost.prefill_seconds(len(tokens))
+        rows = np.zeros((2 * SHAPE.layers, len(tokens), SHAPE.kv_heads, SHAPE.head_size), np.float32)
+        return Drafted(self._logits(len(tokens)), rows)
+
+    def _logits(self, rows: int) -> Floats:
+        return np.zeros((rows, SHAPE.vocabulary), np.float32)
 
 
 @dataclass(eq=False, slots=True)
@@ -63,85 +107,71 @@ class Replica:
     size: Size
     done: Callable[[Running], None]
     busy_seconds: float = 0.0
-    _waiting: deque[Running] = field(default_factory=deque)
-    _prefilling: deque[Running] = field(default_factory=deque)
-    _decoding: list[Running] = field(default_factory=list)
-    _earlier: deque[Request] = field(default_factory=deque)
-    _remembered: Counter[int] = field(default_factory=Counter)
-    _held: int = 0
-    _decode_next: bool = False
+    _inside: dict[int, Running] = field(default_factory=dict)
+    _offered: int = 0
     _wake: simpy.Event | None = None
+    _runner: TimedRunner = field(init=False)
+    _scheduler: Scheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._runner = TimedRunner(self.cost)
+        self._scheduler = Scheduler(
+            self._runner,
+            DecodeCache(SHAPE, self.size.slots),
+            PrefixCache(SHAPE, self.size.cache_tokens * SHAPE.token_bytes),
+            prefill_chunk=self.size.chunk,
+            clock=lambda: float(self.environment.now),
+        )
 
     @property
     def inside(self) -> int:
         """Sequences running and waiting."""
-        return len(self._waiting) + len(self._prefilling) + len(self._decoding)
+        return len(self._inside)
 
     def offer(self, request: Request) -> bool:
         """Admit a request; False where it is refused."""
         if self.inside >= self.size.slots + self.size.queue:
             return False
-        self._waiting.append(Running(request, request.completion))
+        self._offered += 1
+        self._inside[self._offered] = Running(request)
+        self._scheduler.submit(self._offered, generation_of(request))
         if self._wake is not None:
             self._wake.succeed()
             self._wake = None
         return True
 
     def run(self) -> Generator[simpy.Event, None, None]:
-        """The loop: in turns a chunk of the oldest prompt and a token of every running sequence."""
+        """The engine's loop: what a step has to say is known when its time has passed."""
         while True:
-            if not self.inside:
+            if not self._scheduler.busy:
                 self._wake = self.environment.event()
                 yield self._wake
-            while self._waiting and len(self._prefilling) + len(self._decoding) < self.size.slots:
-                self._prefilling.append(self._waiting.popleft())
-                self._prefilling[-1].admitted = self.environment.now
-            if self._prefilling and not (self._decoding and self._decode_next):
-                self._decode_next = True
-                yield from self._prefill(self._prefilling[0])
-            else:
-                self._decode_next = False
-                yield from self._decode()
+            began = self.environment.now
+            messages = self._scheduler.step()
+            seconds = self._runner.elapsed()
+            self.busy_seconds += seconds
+            yield self.environment.timeout(seconds)
+            for message in messages:
+                self._note(message, began)
 
-    def _prefill(self, running: Running) -> Generator[simpy.Event, None, None]:
-        if running.uncomputed is None:
-            running.cached = self._look_up(running.request)
-            running.uncomputed = running.request.prompt - running.cached
-        tokens = min(running.uncomputed, self.size.chunk)
-        yield self._lasting(self.cost.prefill_seconds(tokens))
-        running.uncomputed -= tokens
-        if not running.uncomputed:
-            self._prefilling.popleft()
-            running.first_token = self.environment.now
-            self._decoding.append(running)
-            self._advance([running])
-
-    def _decode(self) -> Generator[simpy.Event, None, None]:
-        batch = list(self._decoding)
-        yield self._lasting(self.cost.decode_seconds(len(batch)))
-        self._advance(batch)
-
-    def _advance(self, batch: list[Running]) -> None:
-        """A token for each; those that were waiting for their last one leave."""
-        for running in batch:
-            running.left -= 1
-            if not running.left:
-                self._decoding.remove(running)
-                running.finished = self.environment.now
+    def _note(self, message: FromEngine, began: float) -> None:
+        now = self.environment.now
+        match message:
+            case Prefilled(number, cached, queue, _):
+                running = self._inside[number]
+                running.cached, running.first_token = cached, now
+                running.admitted = running.request.arrival + queue
+            case Finished(number):
+                running = self._inside.pop(number)
+                running.finished = now
                 self.done(running)
 
-    def _lasting(self, seconds: float) -> simpy.Event:
-        self.busy_seconds += seconds
-        return self.environment.timeout(seconds)
 
-    def _look_up(self, request: Request) -> int:
-        """Tokens that an earlier prompt of the client has left; the request's own are there from now on."""
-        hit = self._remembered[request.client] > 0
-        self._earlier.append(request)
-        self._remembered[request.client] += 1
-        self._held += request.prompt + request.completion
-        while self._held > self.size.cache_tokens and len(self._earlier) > 1:
-            oldest = self._earlier.popleft()
-            self._remembered[oldest.client] -= 1
-            self._held -= oldest.prompt + oldest.completion
-        return min(request.shared, request.prompt - 1) if hit else 0
+def generation_of(request: Request) -> Generation:
+    """Random tokens: those that all prompts of a client begin with, and those of this one."""
+    begin, end = random.Random(-1 - request.client), random.Random(request.seed)
+    shared = partial(begin.randrange, SHAPE.vocabulary)
+    own = partial(end.randrange, SHAPE.vocabulary)
+    prompt = [shared() for _ in range(request.shared)]
+    prompt += [own() for _ in range(request.prompt - request.shared)]
+    return Generation(tuple(prompt), request.completion, stream_interval=request.completion)

@@ -98,8 +98,11 @@ class PrefixCache:
     def find(self, tokens: Ints, owner: str = "") -> tuple[Entry | None, int]:
         """The entry that shares most with `tokens`, and how many of their first ones; nothing changes."""
         best, shared = None, 0
+        if not len(tokens):
+            return best, shared
+        first = tokens[0]
         for entry in self.entries:
-            if entry.owner == owner:
+            if entry.owner == owner and entry.tokens[0] == first:  # most others differ there
                 alike = common(entry.tokens[: entry.length], tokens)
                 if alike > 0 and alike >= shared:
                     best, shared = entry, alike

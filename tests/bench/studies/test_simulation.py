@@ -12,10 +12,10 @@ from bench.studies.traffic import Traffic
 SERVICE = Cost(1, ((1, 0.1),), ((1, 1.0),), 0.02)
 """Each prompt takes a tenth of a second, whatever its length."""
 
-QUEUE = Traffic(rate=6.0, own=(1, 1), shared=0, completion=(1, 1))
+QUEUE = Traffic(rate=6.0, own=(16, 16), shared=0, completion=(1, 1))
 """With one slot and one token each: a queue with random arrivals and a constant time of service."""
 
-DEEP = Size(slots=1, queue=10_000)
+DEEP = Size(slots=1, queue=10_000, cache_tokens=200)
 
 
 def test_a_queue_is_as_long_as_theory_says() -> None:
