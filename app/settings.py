@@ -73,9 +73,9 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the text operators' shared object; empty: text_ops beside the model",
     )
-    runtime: Literal["auto", "litert", "tflite-runtime", "litert-lm"] = Field(
+    runtime: Literal["auto", "litert", "tflite-runtime"] = Field(
         default="auto",
-        description="What runs the model; auto: the first that is installed; litert-lm: .litertlm files only",
+        description="What runs the model; auto: the first that is installed",
     )
     threads: int = Field(
         default=0,

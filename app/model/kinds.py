@@ -45,15 +45,4 @@ class WholeText:
     text_ops: Path
 
 
-@dataclass(frozen=True, slots=True)
-class LiteRtLm:
-    """A `.litertlm` that the package `litert-lm-api` runs.
-
-    Attributes:
-        tokenizer: The file's `tokenizer.json`.
-    """
-
-    tokenizer: bytes
-
-
-Foreign = StaticDecoder | WholeText | LiteRtLm
+Foreign = StaticDecoder | WholeText

@@ -14,7 +14,7 @@ from app.model.manifest import Manifest, read_manifest, verify_file, verify_text
 from app.model.tokenizer import Tokenizer, open_text_model
 from app.settings import Settings
 
-Kind = Literal["own", "decoder", "text-to-text", "litert-lm"]
+Kind = Literal["own", "decoder", "text-to-text"]
 
 
 @dataclass(frozen=True, slots=True)

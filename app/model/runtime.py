@@ -7,18 +7,14 @@ from typing import Literal
 
 from app.errors import ModelRefusedError
 
-RuntimeName = Literal["litert", "tflite-runtime", "litert-lm"]
+RuntimeName = Literal["litert", "tflite-runtime"]
 
 
 PACKAGES: dict[RuntimeName, str] = {
     "litert": "ai_edge_litert",
     "tflite-runtime": "tflite_runtime",
-    "litert-lm": "litert_lm",
 }
 """The package of each runtime; the preferred one first."""
-
-OF_CONTAINERS = "litert-lm"
-"""Runs foreign containers only, so it is never the first that is installed."""
 
 
 def resolve_runtime(wanted: Literal["auto"] | RuntimeName) -> RuntimeName:
@@ -27,7 +23,7 @@ def resolve_runtime(wanted: Literal["auto"] | RuntimeName) -> RuntimeName:
     Raises:
         ModelRefusedError: It is not installed.
     """
-    names = [name for name in PACKAGES if name == wanted or (wanted == "auto" and name != OF_CONTAINERS)]
+    names = [name for name in PACKAGES if wanted in (name, "auto")]
     for name in names:
         if find_spec(PACKAGES[name]):
             return name

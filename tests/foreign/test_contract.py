@@ -1,4 +1,4 @@
-"""The contract of tests/test_kinds.py on the default weights as a `.litertlm`, on both engines."""
+"""The contract of tests/test_kinds.py on the default weights as a `.litertlm`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from app.model.foreign.loader import UNSUPPORTED
 from tests import test_kinds
 from tests.test_kinds import Kind, Served, serving
 
@@ -17,7 +16,6 @@ globals().update({name: test for name, test in vars(test_kinds).items() if name.
 
 KINDS = {
     "litert": Kind("decoder", slots=1, chat=True),
-    "litert-lm": Kind("litert-lm", slots=1, chat=True, refused=frozenset(UNSUPPORTED)),
 }
 
 

@@ -33,7 +33,7 @@ from app.engine.runtimes.interface import Runner
 from app.engine.runtimes.stderr import quiet
 from app.engine.runtimes.weight_cache import PackedWeights
 from app.engine.single.scheduler import SingleScheduler, Writer
-from app.model.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.kinds import StaticDecoder, WholeText
 from app.model.pieces import read_vocabulary_of
 
 logger = logging.getLogger("app.engine")
@@ -44,7 +44,6 @@ HEARTBEAT = 0.25
 DISTRIBUTIONS = {
     "litert": "ai-edge-litert",
     "tflite-runtime": "tflite-runtime",
-    "litert-lm": "litert-lm-api",
 }
 
 
@@ -145,10 +144,6 @@ def _writer(config: EngineConfig) -> Writer:
             from app.engine.single.text_to_text import open_whole
 
             return open_whole(config, whole)
-        case LiteRtLm() as described:
-            from app.engine.single.litert_lm import open_litert_lm
-
-            return open_litert_lm(config, described)
         case None:
             raise ValueError("the file was built here")
 

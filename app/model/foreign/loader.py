@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from app.errors import ModelRefusedError
@@ -13,7 +12,6 @@ from app.model.foreign.metadata import TextMetadata, read_metadata
 from app.model.foreign.sidecar import read_beside
 from app.model.foreign.static_decoder import DecoderFile, is_decoder, read_decoder
 from app.model.foreign.text_to_text import BAKED, Utf8, read_whole
-from app.model.kinds import LiteRtLm
 from app.model.loader import ServedModel, open_own, text_ops_folder
 from app.model.manifest import manifest_path
 from app.model.recognition import advice
@@ -21,17 +19,6 @@ from app.model.runtime import resolve_runtime
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables, read_tables
 from app.settings import Settings
-
-UNSUPPORTED = (
-    "min_p",
-    "repetition_penalty",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-)
-"""Fields of requests that a session of LiteRT-LM has no setting for."""
 
 
 def open_model(settings: Settings) -> ServedModel:
@@ -43,8 +30,6 @@ def open_model(settings: Settings) -> ServedModel:
     path = settings.model
     if is_container(path):
         return _container(settings)
-    if settings.runtime == "litert-lm":
-        raise ModelRefusedError(f"{path}: AUTOCOMPLETE_RUNTIME=litert-lm runs .litertlm files only")
     if manifest_path(path).exists() or not path.exists():
         return open_own(settings)
     return _plain(settings)
@@ -76,10 +61,7 @@ def _container(settings: Settings) -> ServedModel:
     tokenizer = read_tokenizer(str(path), content, vocabulary)
     metadata = read_metadata(container, tokenizer)
     found = read_decoder(path, tables, model.begin, model.end, metadata.start_id)
-    served = _decoder(path, tables, found, tokenizer, metadata)
-    if settings.runtime != "litert-lm":
-        return served
-    return replace(served, kind="litert-lm", foreign=LiteRtLm(content), refused=UNSUPPORTED)
+    return _decoder(path, tables, found, tokenizer, metadata)
 
 
 def _decoder(
@@ -107,7 +89,7 @@ def _whole(settings: Settings, tables: GraphTables) -> ServedModel:
 
 
 def _check_runtime(settings: Settings) -> None:
-    """A foreign file runs on LiteRT, or a container through LiteRT-LM.
+    """A foreign file runs on LiteRT.
 
     Raises:
         ModelRefusedError: The setting asks for another runtime, or for one that is not installed.

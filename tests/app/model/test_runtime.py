@@ -20,7 +20,6 @@ def installed(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
         ("auto", ["tflite_runtime"], "tflite-runtime"),
         ("litert", ["ai_edge_litert", "tflite_runtime"], "litert"),
         ("tflite-runtime", ["ai_edge_litert", "tflite_runtime"], "tflite-runtime"),
-        ("litert-lm", ["ai_edge_litert", "litert_lm"], "litert-lm"),
     ],
 )
 def test_the_runtime_asked_for_or_the_first_installed(
@@ -35,16 +34,9 @@ def test_the_runtime_asked_for_or_the_first_installed(
     [
         ("auto", "runtime auto: ai_edge_litert or tflite_runtime is not installed"),
         ("tflite-runtime", "runtime tflite-runtime: tflite_runtime is not installed"),
-        ("litert-lm", "runtime litert-lm: litert_lm is not installed"),
     ],
 )
 def test_a_runtime_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, wanted: Any, line: str) -> None:
     installed(monkeypatch)
     with pytest.raises(ModelRefusedError, match=f"^{line}$"):
         resolve_runtime(wanted)
-
-
-def test_litert_lm_is_never_taken_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(monkeypatch, "litert_lm")
-    with pytest.raises(ModelRefusedError, match=r"^runtime auto: "):
-        resolve_runtime("auto")

@@ -39,7 +39,6 @@ from app.engine.worker import process
 from app.engine.worker.process import open_runner, open_scheduler, serve
 from app.main import engine_config
 from app.model.foreign.loader import open_model
-from app.model.kinds import LiteRtLm
 from app.settings import Settings
 from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.fake_runner import FakeRunner
@@ -293,10 +292,6 @@ def test_each_kind_of_foreign_file_has_its_writer(
         assert isinstance(scheduler, SingleScheduler)
         assert isinstance(scheduler._writer, kind)
         assert not scheduler.busy
-    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: True)
-    monkeypatch.setattr("app.engine.single.litert_lm.open_litert_lm", lambda config, described: described)
-    settings = Settings(model=container, runtime="litert-lm", slots=1)
-    assert isinstance(process._writer(engine_config(settings, open_model(settings))), LiteRtLm)
 
 
 def test_a_file_of_this_project_has_no_writer(tiny_model: TinyModel) -> None:

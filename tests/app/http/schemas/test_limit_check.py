@@ -10,7 +10,6 @@ from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.http.schemas.limit_check import check_limits
-from app.model.foreign.loader import UNSUPPORTED
 from app.model.foreign.text_to_text import BAKED
 from app.settings import Settings
 
@@ -62,17 +61,16 @@ def test_every_other_value_is(asked: dict[str, Any]) -> None:
 
 def test_openais_routes_refuse_the_same() -> None:
     chat = {"model": "any", "messages": [{"role": "user", "content": "hi"}]}
-    check_limits(ChatRequest.model_validate(chat | {"logprobs": False}), limits(*UNSUPPORTED))
+    check_limits(ChatRequest.model_validate(chat | {"logprobs": False}), limits(*BAKED))
     with pytest.raises(InvalidRequestError, match=r"^logprobs: "):
-        check_limits(ChatRequest.model_validate(chat | {"logprobs": True}), limits(*UNSUPPORTED))
+        check_limits(ChatRequest.model_validate(chat | {"logprobs": True}), limits(*BAKED))
     with pytest.raises(InvalidRequestError, match=r"^logit_bias: "):
         check_limits(
             CompletionRequest.model_validate({"model": "any", "prompt": "x", "logit_bias": {"5": 1}}),
-            limits(*UNSUPPORTED),
+            limits(*BAKED),
         )
 
 
 def test_every_refused_field_is_one_of_a_request() -> None:
     known = {name for body in (CompleteRequest, CompletionRequest, ChatRequest) for name in body.model_fields}
     assert set(BAKED) <= known
-    assert set(UNSUPPORTED) <= known

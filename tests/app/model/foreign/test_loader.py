@@ -7,9 +7,9 @@ import pytest
 
 from app.errors import ModelRefusedError
 from app.model.foreign.json_tokenizer import JsonTokenizer
-from app.model.foreign.loader import UNSUPPORTED, open_model
+from app.model.foreign.loader import open_model
 from app.model.foreign.text_to_text import BAKED, Utf8
-from app.model.kinds import LiteRtLm, StaticDecoder, WholeText
+from app.model.kinds import StaticDecoder, WholeText
 from app.model.loader import ServedModel
 from app.model.tokenizer import TextModel
 from app.settings import Settings
@@ -92,27 +92,6 @@ def test_the_folder_of_text_operators_is_the_settings(tmp_path: Path) -> None:
     model = opened(write_whole(tmp_path / "classic.tflite"), text_ops=tmp_path / "ops")
     assert isinstance(model.foreign, WholeText)
     assert model.foreign.text_ops == tmp_path / "ops"
-
-
-def test_litert_lm_runs_a_container_with_what_it_has(
-    container: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: True)
-    model = opened(container, runtime="litert-lm")
-    assert (model.kind, model.refused) == ("litert-lm", UNSUPPORTED)
-    assert model.foreign == LiteRtLm(tokenizer_json().encode())
-    assert model.manifest == opened(container).manifest
-
-
-def test_litert_lm_that_is_not_installed_is_named(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.model.runtime.find_spec", lambda package: None)
-    with pytest.raises(ModelRefusedError, match=r"^runtime litert-lm: litert_lm is not installed$"):
-        opened(container, runtime="litert-lm")
-
-
-def test_litert_lm_runs_containers_only(decoder: Path) -> None:
-    with pytest.raises(ModelRefusedError, match=r"RUNTIME=litert-lm runs \.litertlm files only$"):
-        opened(decoder, runtime="litert-lm")
 
 
 def test_tflite_runtime_runs_no_foreign_file(container: Path) -> None:
