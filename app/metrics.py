@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -70,6 +71,7 @@ class Metrics:
         self.known_tokens = self._counter("known_tokens", "New tokens answered without any computation")
         self.searches = self._counter("word_searches", "Requests whose first word was searched by a beam")
 
+        self.healed = self._counter("healed", "Choices written over what was being typed")
         self.finished = self._counter("finished", "Choices by the reason they ended", "reason")
         self.truncated = self._counter("truncated", "Prompts cut to their window")
         self.rejected = self._counter("rejected", "Requests refused", "reason")
@@ -80,31 +82,12 @@ class Metrics:
             "engine_restarts", "Engine processes started, or tried to be, after one had died"
         )
         self.ready = self._gauge("ready", "1 when a real completion has run and the engine lives")
-        self.memory = Gauge(
-            "memory_bytes",
-            "Resident memory of a process: private to it, or mapped from files",
-            ("process", "kind"),
-            namespace=NAMESPACE,
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
-        self.model_info = Gauge(
-            "model_info",
-            "The model that is served",
-            ("id", "sha256", "quantization", "runtime", "runtime_version"),
-            namespace=NAMESPACE,
-            registry=self._registry,
-            multiprocess_mode="max",
-        )
-
-        self.guard_info = Gauge(
-            "guard_info",
-            "1 for the rules, lists and thresholds that the guard goes by",
-            ("version",),
-            namespace=NAMESPACE,
-            registry=self._registry,
-            multiprocess_mode="livemax",
-        )
+        about = "Resident memory of a process: private to it, or mapped from files"
+        self.memory = self._gauge("memory_bytes", about, "process", "kind")
+        named = ("id", "sha256", "quantization", "runtime", "runtime_version")
+        self.model_info = self._gauge("model_info", "The model that is served", *named, mode="max")
+        about = "1 for the rules, lists and thresholds that the guard goes by"
+        self.guard_info = self._gauge("guard_info", about, "version", mode="livemax")
         self._guard_version: str | None = None
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
@@ -166,5 +149,9 @@ class Metrics:
     def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, about, labels, namespace=NAMESPACE, registry=self._registry, buckets=buckets)
 
-    def _gauge(self, name: str, about: str) -> Gauge:
-        return Gauge(name, about, namespace=NAMESPACE, registry=self._registry, multiprocess_mode="livesum")
+    def _gauge(
+        self, name: str, about: str, *labels: str, mode: Literal["livesum", "livemax", "max"] = "livesum"
+    ) -> Gauge:
+        return Gauge(
+            name, about, labels, namespace=NAMESPACE, registry=self._registry, multiprocess_mode=mode
+        )

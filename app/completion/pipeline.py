@@ -323,6 +323,7 @@ class Pipeline:
         metrics.completion_length.observe(usage.completion)
         for choice in outcome.choices:
             metrics.finished.labels(choice.finish_reason).inc()
+            metrics.healed.inc(choice.healed > 0)
         metrics.queue_seconds.observe(timings.queue_ms / 1000)
         metrics.prefill_seconds.observe(timings.prefill_ms / 1000)
         metrics.decode_seconds.observe(timings.decode_ms / 1000)

@@ -25,6 +25,7 @@ from app.guard.loader import load_guard
 from app.guard.verdict import Thresholds
 from app.main import create_app
 from app.model.tokenizer import Tokenizer
+from app.model.vocabulary import Vocabulary
 from app.server.lifecycle import server_config
 from app.settings import Settings
 from tests.fakes import CHAT_TEMPLATE, ByteTokenizer, FakeEngine, tiny_manifest
@@ -64,6 +65,7 @@ def compose(guard: Guard) -> Callable[..., FastAPI]:
         chat_template: str | None = CHAT_TEMPLATE,
         read_guard: Callable[[], Guard] | None = lambda: guard,
         open_tokenizer: Callable[[], Tokenizer] = ByteTokenizer,
+        vocabulary: Vocabulary | None = None,
         **settings: Any,
     ) -> FastAPI:
         return create_app(
@@ -72,6 +74,7 @@ def compose(guard: Guard) -> Callable[..., FastAPI]:
             engine=engine or FakeEngine(),
             open_tokenizer=open_tokenizer,
             guard=read_guard,
+            vocabulary=vocabulary,
         )
 
     return composed

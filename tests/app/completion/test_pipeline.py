@@ -23,6 +23,7 @@ from app.errors import (
     InvalidRequestError,
     NotReadyError,
 )
+from app.model.vocabulary import Vocabulary
 from tests.app.asking import FOX
 from tests.fakes import ByteTokenizer, FakeEngine, FakeSteps
 
@@ -92,6 +93,19 @@ async def test_a_prompt_is_guarded_tokenized_cut_continued_and_counted(compose: 
         "autocomplete_inter_token_latency_seconds_count 5.0",
     ):
         assert line in metrics
+
+
+async def test_a_prompt_is_cut_before_its_last_piece_and_the_choices_written_over_it_are_counted(
+    compose: Compose,
+) -> None:
+    engine = FakeEngine()
+    vocabulary = Vocabulary.of([*(bytes([number]) for number in range(256)), b""])
+    service = serving(compose, engine, vocabulary=vocabulary)
+    outcome = await service.pipeline.run(job(service, "one tw", max_tokens=6, token_healing=True))
+    (generation,) = engine.generations
+    assert (bytes(generation.prompt), generation.typed) == (b"one t", b"w")
+    assert [choice.healed for choice in outcome.choices] == [1]
+    assert "autocomplete_healed_total 1.0" in service.metrics.render().decode()
 
 
 async def test_nothing_is_done_while_the_engine_is_not_ready(compose: Compose) -> None:
