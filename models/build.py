@@ -101,7 +101,8 @@ def _calibrate(checkpoint: Checkpoint, options: BuildOptions, stages: Stages) ->
     """Integers for the layers' matrices, and the checkpoint without those."""
     ids = read_text("calibration", checkpoint.vocabulary)
     length = min(WINDOW, checkpoint.architecture.context_length)
-    windows, ranges = cut(ids, options.calibration_tokens, length), dict[str, Ranges]()
+    windows = cut(ids, options.calibration_tokens, length, checkpoint.start_id)
+    ranges = dict[str, Ranges]()
     if options.scheme.fixed:
         with stages.stage("Find the range of activations") as advance:
             ranges = fixed_ranges(checkpoint, windows, advance)

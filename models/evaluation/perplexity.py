@@ -68,10 +68,15 @@ def read_text(name: str, vocabulary: Vocabulary) -> list[int]:
     return ids
 
 
-def cut(ids: list[int], tokens: int, window: int) -> list[list[int]]:
-    """The first `tokens` ids in windows; a last one of a single token is dropped: it predicts nothing."""
-    starts = range(0, min(tokens, len(ids)), window)
-    windows = [ids[start : min(start + window, tokens)] for start in starts]
+def cut(ids: list[int], tokens: int, window: int, start_id: int | None = None) -> list[list[int]]:
+    """The first `tokens` ids in windows; a last one of a single token is dropped: it predicts nothing.
+
+    A model's start token stands first in each window, and counts as one of its tokens.
+    """
+    first = [] if start_id is None else [start_id]
+    size = window - len(first)
+    starts = range(0, min(tokens, len(ids)), size)
+    windows = [first + ids[start : min(start + size, tokens)] for start in starts]
     return [each for each in windows if len(each) > 1]
 
 
@@ -92,7 +97,8 @@ def measure(
     """
     shape = model_shape(manifest)
     runner = open_runner(_config(model, manifest, shape))
-    windows = cut(read_text("quality", checkpoint.vocabulary), tokens, min(WINDOW, manifest.sequence_length))
+    length = min(WINDOW, manifest.sequence_length)
+    windows = cut(read_text("quality", checkpoint.vocabulary), tokens, length, checkpoint.start_id)
     tally, prefill, decode = _Tally(), list[float](), list[float]()
     hidden, reference = _read(checkpoint, windows), Reference(_without_layers(checkpoint))
     for n, window in enumerate(windows):

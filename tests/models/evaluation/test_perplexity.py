@@ -18,6 +18,10 @@ def test_windows_cover_the_first_tokens() -> None:
     assert cut(ids, 100, 3) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]  # a token alone predicts nothing
 
 
+def test_each_window_begins_with_the_models_start_token() -> None:
+    assert cut(list(range(5)), 5, 3, start_id=9) == [[9, 0, 1], [9, 2, 3], [9, 4]]
+
+
 @pytest.mark.parametrize(("name", "least"), [("quality", 20_000), ("calibration", 2048)])
 def test_the_texts_are_long_enough(smollm2_vocabulary: Vocabulary, name: str, least: int) -> None:
     assert len(read_text(name, smollm2_vocabulary)) >= least
