@@ -255,7 +255,8 @@ class Pipeline:
     def _alternatives(self, run: _Run, found: Sequence[Alternative]) -> tuple[AlternativeText, ...]:
         """The texts of other suggestions, each once, but for those that the guard rejects."""
         texts: dict[str, float] = {}
-        silent = replace(run, pieces=None, job=replace(run.job, min_confidence=0.0))
+        plain = replace(run.job.sampling, logprobs=None)  # other words come without
+        silent = replace(run, pieces=None, job=replace(run.job, min_confidence=0.0, sampling=plain))
         for alternative in found:
             output = self._output(silent, 0)
             output.push(Tokens(0, alternative.ids, scores=alternative.scores))
@@ -300,7 +301,7 @@ class Pipeline:
 
     def _outcome(self, run: _Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
         echo = run.prompt.text if run.job.echo else ""
-        healed = len(run.typed.decode(errors="ignore"))
+        healed = min(len(run.typed.decode(errors="ignore")), run.prompt.characters)  # a prefix space is not
         outcome = Outcome(
             choices=tuple(replace(output.choice(echo), healed=healed) for output in outputs),
             usage=_usage(run, outputs),

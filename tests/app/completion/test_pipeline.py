@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from app.completion.job import Job, Piece, Usage
 from app.completion.pipeline import PieceQueue
 from app.completion.prompt import PlainPrompt
 from app.completion.service import Service
-from app.engine.messages import Tokens
+from app.engine.messages import Alternative, Tokens
 from app.errors import (
     ContentFilterError,
     DeadlineExceededError,
@@ -51,6 +52,19 @@ class StallingSteps(FakeSteps):
             if self.finished and self.finished.reason == "stop":
                 raise
             return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+
+class OtherWord(FakeSteps):
+    """Ends with another first word."""
+
+    async def __anext__(self) -> Tokens:
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            assert self.finished is not None
+            other = Alternative(tuple(b" runs"), (), 0.25)
+            self.finished = replace(self.finished, alternatives=(other,))
+            raise
 
 
 def serving(compose: Compose, engine: FakeEngine, **parts: Any) -> Service:
@@ -269,3 +283,19 @@ async def test_the_first_failure_ends_the_other_works_and_is_raised_as_it_is() -
     with pytest.raises(NotReadyError):
         await gather_all([endless(), failing()])
     assert ended.is_set()
+
+
+async def test_other_words_come_without_log_probabilities(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fakes.FakeSteps", OtherWord)
+    service = serving(compose, FakeEngine())
+    asked = job(service, max_tokens=6, alternatives=1)
+    asked = replace(asked, sampling=replace(asked.sampling, logprobs=1))
+    (choice,) = (await service.pipeline.run(asked)).choices
+    assert (choice.text, [(a.text, a.confidence) for a in choice.alternatives]) == (
+        " jumps",
+        [(" runs", 0.25)],
+    )
+    assert choice.logprobs is not None
+    assert [each.token for each in choice.logprobs] == list(" jumps")
