@@ -66,8 +66,10 @@ def create_app(
         settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
     manifest = model.manifest
     tokenizer = model.open_tokenizer()
+    spaced = manifest.prefix_space
     tokenizer_pool = TokenizerPool(
-        SegmentedTokenizer(tokenizer), lambda: SegmentedTokenizer(model.open_tokenizer())
+        SegmentedTokenizer(tokenizer, prefix_space=spaced),
+        lambda: SegmentedTokenizer(model.open_tokenizer(), prefix_space=spaced),
     )
     if model.file is not None:
         vocabulary = read_vocabulary_of(model.file.place, manifest.vocabulary_size, control_ids(manifest))
@@ -95,7 +97,7 @@ def create_app(
         bias=bias.against(first),
         retries=settings.profanity_retries,
         metrics=metrics,
-        healer=Healer(vocabulary, tokenizer) if vocabulary else None,
+        healer=Healer(vocabulary, tokenizer, manifest) if vocabulary else None,
     )
     service = Service(
         settings=settings,

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 from models.checkpoint.architecture import Checkpoint
+from models.checkpoint.rules import word_patterns
 from models.options import BuildOptions
 from models.tflite.graph import Graph, Model
 
@@ -53,6 +54,8 @@ def make_manifest(
         chat_template=checkpoint.chat_template,
         special_tokens=dict(checkpoint.special_tokens),
         normalizer="NFC" if checkpoint.vocabulary.nfc else None,
+        word_patterns=word_patterns(checkpoint.vocabulary),
+        prefix_space=checkpoint.vocabulary.prefix != "none",
         signatures={graph.name: _signature(graph) for graph in model.signatures},
         serving={
             "window": options.serving_window,

@@ -18,18 +18,20 @@ class SegmentedTokenizer:
     """A tokenizer that remembers the tokens of segments of texts.
 
     Segments are cut from the start of the text, before a space between two words: every pre-tokenizer begins
-    a new piece there, so the tokens of a text are those of its segments.
+    a new piece there, so the tokens of a text are those of its segments. A tokenizer that puts a space before
+    a text is not given that space.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, prefix_space: bool = False) -> None:
         self._tokenizer = tokenizer
+        self._prefix_space = prefix_space
         self._known: OrderedDict[str, list[int]] = OrderedDict()
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text; see Tokenizer."""
         ids: list[int] = []
-        for segment in _segments(text):
-            ids += self._segment(segment)
+        for number, segment in enumerate(_segments(text)):
+            ids += self._segment(segment[1:] if number and self._prefix_space else segment)
         return ids
 
     def detokenize(self, ids: Sequence[int]) -> bytes:

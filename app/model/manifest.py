@@ -63,6 +63,11 @@ class Manifest(BaseModel):
     normalizer: Literal["NFC"] | None = Field(
         default=None, description="Unicode normalization that a text needs before `tokenize`"
     )
+    word_patterns: tuple[str, ...] = Field(
+        default=(),
+        description="Regular expressions by which `tokenize` cuts words, one after the other",
+    )
+    prefix_space: bool = Field(default=False, description="Whether `tokenize` puts a space before a text")
     signatures: dict[str, SignatureSpec]
     serving: dict[str, float] = Field(default_factory=dict, description="Baked into `serving_default`")
     custom_ops: tuple[str, ...]

@@ -2,7 +2,10 @@ r"""Regular expressions of well-known pre-tokenizers, by the names that GGUF fil
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from models.checkpoint.vocabulary import Vocabulary
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -29,6 +32,8 @@ DEEPSEEK = (
     r"[!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|" + SPACES,
 )
 DEEPSEEK_CODER = (r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", r"[一-龥ࠀ-一가-퟿]+", r"\p{N}")
+SENTENCEPIECE = r"(?:(?<! ) )?[\p{L}\p{M}]+|\p{N}|(?:(?<! ) )?[^\s\p{L}\p{M}\p{N}]+| +|[^\S ]+"
+"""What SentencePiece's training leaves whole: scripts, digits and runs of white space stay apart."""
 FALCON = (r"[\p{P}\$\+<=>\^~\|`]+", GPT2, r"[0-9][0-9][0-9]")
 
 
@@ -73,3 +78,14 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "mellum", "gigachat"), Rule()),
 }
 """By `tokenizer.ggml.pre`, as llama.cpp understands it."""
+
+
+def word_patterns(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Regular expressions that cut a text into words as its tokenizer does, one after the other.
+
+    Where characters are merged without words, the pieces are those that its tokens never reach across.
+    """
+    if vocabulary.byte_ids:
+        return (SENTENCEPIECE,)
+    patterns = vocabulary.patterns or ((r"\p{N}", GPT2) if vocabulary.digits else (GPT2,))
+    return tuple(re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda m: chr(int(m[1], 16)), each) for each in patterns)

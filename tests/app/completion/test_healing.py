@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from app.completion.healing import HealedPrompt, Healer
+from app.model.tokenizer import Tokenizer
 from app.model.vocabulary import Vocabulary
+from tests.fakes import tiny_manifest
 
 PIECES = [
     *(bytes([number]) for number in range(256)),
@@ -16,6 +19,8 @@ PIECES = [
     b"  ",
     b"\n\n",
     b" Kuber",
+    b" Hello",
+    "caf\u00e9".encode(),
 ]
 
 
@@ -34,7 +39,30 @@ class Longest:
         return b"".join(PIECES[number] for number in ids)
 
 
-HEALER = Healer(Vocabulary.of(PIECES), Longest())
+class Prefixed(Longest):
+    """Puts a space before every text."""
+
+    def tokenize(self, text: str) -> list[int]:
+        return super().tokenize(f" {text}")
+
+
+def healer(
+    patterns: tuple[str, ...] = (),
+    *,
+    normalizer: Literal["NFC"] | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> Healer:
+    manifest = tiny_manifest().model_copy(
+        update={
+            "word_patterns": patterns,
+            "normalizer": normalizer,
+            "prefix_space": isinstance(tokenizer, Prefixed),
+        }
+    )
+    return Healer(Vocabulary.of(PIECES), tokenizer or Longest(), manifest)
+
+
+HEALER = healer()
 
 
 @pytest.mark.parametrize(
@@ -65,3 +93,37 @@ def test_a_digit_is_a_piece_of_its_own() -> None:
 
 def test_healed_characters_are_counted_not_bytes() -> None:
     assert HealedPrompt("", (), " né".encode()).healed == 3
+
+
+@pytest.mark.parametrize(
+    ("patterns", "text", "before", "typed"),
+    [
+        ((r"\p{N}{1,3}|[^\p{N}]+",), "in 2024", "in 202", b"4"),
+        ((r"\p{N}", r" ?\p{L}+|\s+"), "in 2", "in ", b"2"),
+        ((r"[,.]",), "one, F", "one,", b" F"),  # the text behind the last match is a piece
+    ],
+)
+def test_a_file_says_how_words_are_cut(
+    patterns: tuple[str, ...], text: str, before: str, typed: bytes
+) -> None:
+    assert healer(patterns).split(text) == HealedPrompt(before, (), typed)
+
+
+def test_a_piece_is_normalized_as_the_tokenizer_does() -> None:
+    found = healer(normalizer="NFC").split("cafe\u0301")
+    assert found == HealedPrompt("", (), "caf\u00e9".encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hel", HealedPrompt("", (), b" Hel")),
+        (" Hel", HealedPrompt("", (), b" Hel")),
+        ("", HealedPrompt("", (), b" ")),
+        ("a Hel", HealedPrompt("a", (), b" Hel")),
+        ("a Kubernet", HealedPrompt("a", tuple(Longest().tokenize(" Kuberne")), b"t")),
+        ("a?!", HealedPrompt("a", (PIECES.index(b"?"),), b"!")),
+    ],
+)
+def test_a_tokenizer_that_puts_a_space_before_a_text(text: str, expected: HealedPrompt) -> None:
+    assert healer(tokenizer=Prefixed()).split(text) == expected

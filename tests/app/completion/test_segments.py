@@ -42,6 +42,18 @@ def test_the_tokens_of_a_text_are_those_of_its_segments(text: str) -> None:
     assert whole(text) == list(text.encode())
 
 
+class Spaced(Bytes):
+    """Puts a space before every text."""
+
+    def tokenize(self, text: str) -> list[int]:
+        return super().tokenize(f" {text}")
+
+
+def test_a_space_that_the_tokenizer_puts_before_a_text_is_left_out_of_segments() -> None:
+    text = "words and " * SEGMENT
+    assert SegmentedTokenizer(Spaced(), prefix_space=True).tokenize(text) == list(f" {text}".encode())
+
+
 def test_a_text_that_grows_is_read_from_its_last_segment_on() -> None:
     words = Words()
     tokenizer = SegmentedTokenizer(words)
