@@ -13,7 +13,9 @@ from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
 from app.completion.healing import Healer
 from app.completion.limits import NEEDS_BYTES, Limits
+from app.completion.phrases import read_phrases
 from app.completion.pipeline import Pipeline
+from app.completion.preparation import Preparation
 from app.completion.segments import SegmentedTokenizer
 from app.completion.service import Service
 from app.completion.tokenizer_pool import TokenizerPool
@@ -87,17 +89,24 @@ def create_app(
         refused=(*model.refused, *(() if vocabulary else NEEDS_BYTES)),
         heals=vocabulary is not None,
     )
+    preparation = Preparation(
+        manifest=manifest,
+        tokenizer=tokenizer,
+        tokenizer_pool=tokenizer_pool,
+        metrics=metrics,
+        healer=Healer(vocabulary, tokenizer, manifest) if vocabulary else None,
+        phrases=read_phrases(settings.phrases_file),
+    )
     first = guard()
     pipeline = Pipeline(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
-        tokenizer_pool=tokenizer_pool,
+        preparation=preparation,
         guard=first,
         bias=bias.against(first),
         retries=settings.profanity_retries,
         metrics=metrics,
-        healer=Healer(vocabulary, tokenizer, manifest) if vocabulary else None,
     )
     service = Service(
         settings=settings,

@@ -164,6 +164,12 @@ class Settings(BaseSettings):
         default=1.1, ge=1, le=2, description="Of /v1: keeps a small model from looping"
     )
 
+    phrases_file: Path | None = Field(
+        default=None,
+        description="The organisation's own words and phrases, one a line, preferred by /complete where they "
+        "fit what is typed; read at start",
+    )
+
     # The guard
     profanity: Literal["off", "mask", "reject"] = Field(
         default="reject",

@@ -44,6 +44,7 @@ def job_with_defaults(
     min_confidence: float = 0.0,
     scored: bool = False,
     alternatives: int = 0,
+    phrases: Sequence[str] = (),
     owner: str = "",
 ) -> Job:
     """A job; see its attributes. Of the server's policy and the request's, the stricter one counts."""
@@ -65,6 +66,7 @@ def job_with_defaults(
         min_confidence=min_confidence,
         scored=scored and limits.heals,
         alternatives=alternatives,
+        phrases=tuple(phrases),
         owner=owner,
     )
 

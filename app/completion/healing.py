@@ -70,14 +70,15 @@ class Healer:
             piece = self._prefix + piece
         typed, ids = piece.encode(), list[int]()
         if not len(self._vocabulary.covers(typed)):
-            for token in self._tokens(piece):
+            for token in self.tokens(piece):
                 ids.append(token)
                 typed = typed[len(self._vocabulary.pieces[token]) :]
                 if len(self._vocabulary.covers(typed)):
                     break
         return HealedPrompt(before, tuple(ids), typed)
 
-    def _tokens(self, piece: str) -> list[int]:
+    def tokens(self, piece: str) -> list[int]:
+        """Tokens of a text that begins with a piece; without the space that a tokenizer puts before it."""
         if not self._prefix:
             return self._tokenizer.tokenize(piece)
         if piece.startswith(self._prefix):

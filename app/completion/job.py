@@ -36,6 +36,7 @@ class Job:
         min_confidence: A completion ends before the first word at which it would be less sure.
         scored: Whether it says how sure each word is.
         alternatives: Other first words to continue beside the likeliest one.
+        phrases: A person's own, preferred where they fit what is typed.
         owner: Who may find what is computed for it in the engine's caches.
     """
 
@@ -55,6 +56,7 @@ class Job:
     min_confidence: float = 0.0
     scored: bool = False
     alternatives: int = 0
+    phrases: tuple[str, ...] = ()
     owner: str = ""
 
 

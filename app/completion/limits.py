@@ -15,7 +15,7 @@ MOST_STOPS = 4
 """Stop strings of a request."""
 
 
-NEEDS_BYTES = ("token_healing", "min_confidence", "alternatives")
+NEEDS_BYTES = ("token_healing", "min_confidence", "alternatives", "phrases")
 """Fields that a file can honour only if the bytes of its tokens are known."""
 
 

@@ -12,22 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.completion.concurrency import gather_all
-from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.detokenizer import Detokenizer
 from app.completion.guard_thread import GuardThread
-from app.completion.healing import Healer
 from app.completion.job import AlternativeText, Job, Outcome, Piece, Usage
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output import ChoiceOutput
 from app.completion.output_guard import DeferredGuard, OutputGuard
-from app.completion.prompt import PlainPrompt, Prompt
+from app.completion.preparation import Preparation, Start
 from app.completion.stop_strings import StopScanner
 from app.completion.timings import Timings
-from app.completion.tokenizer_pool import TokenizerPool
 from app.completion.words import WordScanner
 from app.engine.interface import Engine, Steps
 from app.engine.messages import Alternative, Generation, Tokens
-from app.errors import ContentFilterError, DeadlineExceededError, InvalidRequestError, NotReadyError
+from app.errors import DeadlineExceededError, NotReadyError
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream
 from app.guard.token_bias import LogitBias
@@ -59,9 +56,7 @@ class _Run:
         first_index: Index of its first choice among those of the request.
         pieces: Receives each piece as soon as it may be shown; None where the completion is not streamed.
         guard: Checks all of its texts, also when the service gets a new guard meanwhile.
-        prompt: As the guard lets it pass.
-        window: The tokens of the prompt that the model sees.
-        typed: Bytes that the first new tokens must begin with.
+        start: What the engine goes on from.
         started: In seconds of `time.perf_counter`.
     """
 
@@ -69,9 +64,7 @@ class _Run:
     first_index: int
     pieces: PieceQueue | None
     guard: Guard
-    prompt: Prompt
-    window: Window
-    typed: bytes
+    start: Start
     started: float
 
     @property
@@ -99,22 +92,20 @@ class Pipeline:
         manifest: Manifest,
         engine: Engine,
         tokenizer: Tokenizer,
-        tokenizer_pool: TokenizerPool,
+        preparation: Preparation,
         guard: Guard,
         bias: LogitBias,
         retries: int,
         metrics: Metrics,
-        healer: Healer | None = None,
     ) -> None:
         self._manifest = manifest
         self._engine = engine
         self._tokenizer = tokenizer
-        self._tokenization = tokenizer_pool
+        self._preparation = preparation
         self.guard = guard
         self.bias = bias
         self._retries = retries
         self._metrics = metrics
-        self._healer = healer
         self._guard_thread = GuardThread()
 
     async def run(self, job: Job, pieces: PieceQueue | None = None, *, first_index: int = 0) -> Outcome:
@@ -134,9 +125,8 @@ class Pipeline:
         outputs: list[ChoiceOutput] = []
         try:
             async with asyncio.timeout(job.timeout) as limit:
-                prompt = await self._filtered(job, guard)
-                window, typed = await self._window(job, prompt)
-                run = _Run(job, first_index, pieces, guard, prompt, window, typed, started)
+                start = await self._preparation.prepare(job, guard)
+                run = _Run(job, first_index, pieces, guard, start, started)
                 outputs += [self._output(run, first_index + number) for number in range(job.choices)]
                 await gather_all([self._write(run, outputs, number) for number in range(job.choices)])
         except TimeoutError:
@@ -154,48 +144,6 @@ class Pipeline:
         guard = self.guard
         return await self._guard_thread.run(len(text), lambda: guard.check(text))
 
-    async def _filtered(self, job: Job, guard: Guard) -> Prompt:
-        """The prompt as the guard lets it pass; all of it is checked, also what the window will drop."""
-
-        def check(text: str) -> str:
-            verdict = guard.check(text)
-            if not verdict.flagged:
-                return text
-            self._metrics.guard_hits.labels("prompt", job.policy).inc()
-            if job.policy == "reject":
-                raise ContentFilterError
-            return guard.mask(text, verdict)
-
-        if job.policy == "off":
-            return job.prompt
-        return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
-
-    async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes]:
-        """The tokens that the model sees, and the bytes that it must go on with.
-
-        For a prompt without tokens, the one that starts a text, or else the one that ends it.
-        """
-        ids, typed = await self._tokenize(job, prompt)
-        start_id = self._manifest.start_id
-        if not ids and start_id is None:
-            ids = self._manifest.end_ids[:1]
-        limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
-        window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
-        shortened = isinstance(prompt, PlainPrompt) and prompt.shortened
-        if window.dropped or shortened:
-            if job.refuse_truncation:
-                raise InvalidRequestError("prompt", f"longer than its window of {limit} tokens")
-            self._metrics.truncated.inc()
-        return replace(window, shortened=shortened), typed
-
-    async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes]:
-        """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes."""
-        if self._healer is None or not job.token_healing or not isinstance(prompt, PlainPrompt):
-            return await self._tokenization.ids(prompt), b""
-        healed = self._healer.split(prompt.text)
-        before = await self._tokenization.ids(PlainPrompt(healed.before)) if healed.before else []
-        return [*before, *healed.ids], healed.typed
-
     def _output(self, run: _Run, index: int, attempt: int = 1) -> ChoiceOutput:
         guarded = run.job.policy != "off"
         logprobs: ShownLogprobs | None = None
@@ -204,7 +152,7 @@ class Pipeline:
         return ChoiceOutput(
             index,
             attempt,
-            Detokenizer(self._tokenizer, typed=len(run.typed)),
+            Detokenizer(self._tokenizer, typed=len(run.start.typed)),
             StopScanner(run.job.stop),
             _output_guard(run),
             logprobs,
@@ -216,7 +164,7 @@ class Pipeline:
         """Write one choice; again while it is rejected, nothing of it was shown and retries are left."""
         output = outputs[number]
         if run.job.echo:
-            run.put(Piece(output.index, run.prompt.text))
+            run.put(Piece(output.index, run.start.prompt.text))
         await self._sample(run, output)
         while self._is_retried(run, output):
             self._metrics.guard_retries.inc()
@@ -282,15 +230,16 @@ class Pipeline:
         seed = (sampling.seed + number + job.choices * (output.attempt - 1)) % SEEDS
         if seed != sampling.seed or self.bias:
             sampling = replace(sampling, seed=seed, logit_bias=self._bias(job))
-        room = self._manifest.sequence_length - len(run.window.ids)
+        room = self._manifest.sequence_length - len(run.start.window.ids)
         return Generation(
-            prompt=run.window.ids,
+            prompt=run.start.window.ids,
             max_tokens=min(job.max_tokens, room),
             sampling=sampling,
             stop_ids=self._manifest.end_ids,
-            typed=run.typed,
+            typed=run.start.typed,
             scores=job.scored,
             alternatives=job.alternatives if output.attempt == 1 else 0,
+            phrases=run.start.phrases if output.attempt == 1 else (),
             owner=job.owner,
             stream_interval=1 if run.streamed or job.stop else REPORTED_TOKENS,
         )
@@ -300,12 +249,14 @@ class Pipeline:
         return (*own, *self.bias) if job.policy != "off" else own
 
     def _outcome(self, run: _Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
-        echo = run.prompt.text if run.job.echo else ""
-        healed = min(len(run.typed.decode(errors="ignore")), run.prompt.characters)  # a prefix space is not
+        start = run.start
+        echo = start.prompt.text if run.job.echo else ""
+        healed = len(start.typed.decode(errors="ignore"))
+        healed = min(healed, start.prompt.characters)  # a prefix space is not typed
         outcome = Outcome(
             choices=tuple(replace(output.choice(echo), healed=healed) for output in outputs),
             usage=_usage(run, outputs),
-            window=run.window,
+            window=run.start.window,
             policy=run.job.policy,
             attempts=max(output.attempt for output in outputs),
             seed=run.job.sampling.seed,
@@ -336,8 +287,8 @@ def _output_guard(run: _Run) -> OutputGuard | None:
     if policy == "off":
         return None
     if run.streamed:
-        return GuardStream(run.guard, run.prompt.before, policy=policy)
-    return DeferredGuard(run.guard, run.prompt.before, policy)
+        return GuardStream(run.guard, run.start.prompt.before, policy=policy)
+    return DeferredGuard(run.guard, run.start.prompt.before, policy)
 
 
 def _word_scanner(job: Job) -> WordScanner | None:
@@ -364,7 +315,7 @@ def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
 def _usage(run: _Run, outputs: Sequence[ChoiceOutput]) -> Usage:
     prefilled = [output.times.prefilled for output in outputs]
     return Usage(
-        prompt=len(run.window.ids),
+        prompt=len(run.start.window.ids),
         completion=sum(output.tokens for output in outputs),
         cached=max(prompt.cached_tokens for prompt in prefilled if prompt is not None),
     )

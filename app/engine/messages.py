@@ -38,6 +38,19 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words of a person's own that the next tokens may spell.
+
+    Attributes:
+        tokens: Of the phrase, from the beginning of what was typed; at least one.
+        weight: Probability that it is written, before what was typed is known.
+    """
+
+    tokens: tuple[int, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One sequence to generate.
 
@@ -52,6 +65,7 @@ class Generation:
             a person has typed, which is not in the prompt. Tokens are reported with it.
         scores: Whether each token is reported with how sure it was.
         alternatives: Other first words that are continued beside the likeliest one.
+        phrases: A person's own that fit what is typed; their weights add up to less than 1.
         owner: Who may find what is computed here in the caches; keys and values of others stay unseen.
     """
 
@@ -63,12 +77,19 @@ class Generation:
     typed: bytes = b""
     scores: bool = False
     alternatives: int = 0
+    phrases: tuple[Phrase, ...] = ()
     owner: str = ""
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Every token id that indexes something: the prompt's, and those with a bias."""
-        return self.prompt + tuple(token for token, _ in self.sampling.logit_bias)
+        """Every token id that indexes something: the prompt's, those of phrases, and those with a bias."""
+        phrased = tuple(token for phrase in self.phrases for token in phrase.tokens)
+        return self.prompt + phrased + tuple(token for token, _ in self.sampling.logit_bias)
+
+    @property
+    def needs_bytes(self) -> bool:
+        """Whether it can be run only where the bytes of all tokens are known."""
+        return bool(self.typed or self.alternatives or self.scores or self.phrases)
 
     def validate(self, shape: ModelShape) -> str | None:
         """Why a model of that shape cannot run it, or nothing."""

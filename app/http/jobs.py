@@ -40,6 +40,7 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         min_confidence=given(body.min_confidence, 0.0),
         scored=True,
         alternatives=given(body.alternatives, 0),
+        phrases=given(body.phrases, []),
         owner=given(body.cache_salt, ""),
     )
 

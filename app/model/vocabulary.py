@@ -25,6 +25,9 @@ UNSPACED = (
 )
 """Scripts that write words without spaces: UAX #29 ends a word behind each of their characters."""
 
+NUMERIC = tuple(bytes([byte]) for byte in b"0123456789.,")
+"""What a number goes on with."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Vocabulary:
@@ -37,6 +40,7 @@ class Vocabulary:
         continues: bool [V], tokens that go on with a word: they begin with a letter, or inside a character.
         word_weight: float32 [V], 1 for those and 0 for the others.
         ending: Ids of the others, control tokens among them: a word has ended before each of them.
+        ending_number: Ids of those before which a number has ended, too: no digit, no decimal mark.
     """
 
     pieces: tuple[bytes, ...]
@@ -45,6 +49,7 @@ class Vocabulary:
     continues: npt.NDArray[np.bool_]
     word_weight: npt.NDArray[np.float32]
     ending: Ints
+    ending_number: Ints
 
     @classmethod
     def of(cls, pieces: Sequence[bytes], control: Collection[int] = ()) -> Vocabulary:
@@ -53,6 +58,7 @@ class Vocabulary:
         texts = tuple(b"" if number in hidden else piece for number, piece in enumerate(pieces))
         order = sorted((number for number, text in enumerate(texts) if text), key=texts.__getitem__)
         continues = np.fromiter((_continues_word(text) for text in texts), bool, len(texts))
+        numbers = np.fromiter((text[:1] in NUMERIC for text in texts), bool, len(texts))
         return cls(
             texts,
             np.array(order, np.int32),
@@ -60,7 +66,12 @@ class Vocabulary:
             continues,
             continues.astype(np.float32),
             np.flatnonzero(~continues).astype(np.int32),
+            np.flatnonzero(~(continues | numbers)).astype(np.int32),
         )
+
+    def behind(self, token: int) -> Ints:
+        """Ids of the tokens before which the word or number that a token ends with has ended."""
+        return self.ending_number if self.pieces[token][-1:].isdigit() else self.ending
 
     def covers(self, typed: bytes) -> Ints:
         """Ids of the tokens that begin with `typed`, in the order of their bytes."""

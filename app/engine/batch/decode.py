@@ -57,7 +57,7 @@ class Decode:
         if self._drafter is None or len(self._cache.lanes) != 1:
             return []
         room = self._runner.shape.sequence_length - sequence.length
-        if sequence.left < 2 or room < DRAFTED or sequence.typed or sequence.word_ended:
+        if sequence.left < 2 or room < DRAFTED or sequence.typed or sequence.following is not None:
             return []
         return self._drafter.propose(sequence.record, sequence.tokens[: sequence.length])
 

@@ -115,7 +115,7 @@ class Scheduler:
 
     def _unable(self, generation: Generation) -> str | None:
         """Why this scheduler cannot run a generation, or nothing."""
-        if self._vocabulary is None and (generation.typed or generation.alternatives or generation.scores):
+        if self._vocabulary is None and generation.needs_bytes:
             return "the bytes of this model's tokens are not known"
         if generation.alternatives >= self._slots:
             return f"{generation.alternatives} alternatives need more than {self._slots} slots"
@@ -217,18 +217,19 @@ class Scheduler:
     def _end_search(self, search: SearchLanes) -> None:
         """Go on behind the likeliest word, and beside it behind the others."""
         self._search = None
-        leader, words = search.sequence, search.words
+        leader, words = search.sequence, search.outcome()
         self._prefilling.remove(leader)
         assert leader.lane is not None
-        if not words:
-            leader.choose(leader.logits[len(leader.prompt)])
+        if words[0] is None:
+            leader.choose(search.logits)
         for found in words[1:]:
+            assert found is not None
             other = leader.branch(self._clock())
             other.lane = self._cache.fork(leader.lane, len(leader.prompt))
             other.lane.tokens = other.tokens
             leader.alternatives.append(other)
             self._take_word(other, found)
-        if words:
+        if words[0] is not None:
             self._take_word(leader, words[0])
         for sequence in (*leader.alternatives, leader):
             self._run(sequence)

@@ -22,15 +22,18 @@ class SearchLanes:
     Attributes:
         sequence: Whose first word is searched.
         words: What was found, the likeliest first, once it is done.
+        logits: [V] behind the prompt.
     """
 
     def __init__(self, sequence: Sequence, vocabulary: Vocabulary, cache: DecodeCache) -> None:
         self.sequence = sequence
         self.words: list[Found] = []
+        self.logits: Floats = np.empty(0, np.float32)
         self._vocabulary = vocabulary
         self._cache = cache
         self._wanted = sequence.lanes
         self._before: Found | None = None
+        self._typed = 0.0
         self._others: list[Found] = []
         self._search = WordSearch(vocabulary, sequence.typed, self._wanted, sequence.left)
         self._lanes: list[Lane] = []
@@ -46,6 +49,7 @@ class SearchLanes:
         """Start from the logits [V] behind the prompt, whose rows are in the sequence's lane."""
         assert self.sequence.lane is not None
         self._lanes = [self.sequence.lane]
+        self.logits = logits.copy()
         self._start(logits)
 
     def apply(self, logits: Floats) -> None:
@@ -54,6 +58,19 @@ class SearchLanes:
         rows = [cache.rows(lane.slot, base, lane.length).copy() for lane in self._lanes]
         parents = self._search.advance(logits[[lane.slot for lane in self._lanes]], rows)
         self._go_on([rows[parent] for parent in parents])
+
+    def outcome(self) -> list[Found | None]:
+        """What the sequence goes on with, and then its alternatives; None: with what is chosen from `logits`.
+
+        A person's own phrase comes first where it is likelier than the best word.
+        """
+        blend, words = self.sequence.blend, self.words
+        if blend.phrases and (not words or blend.leads(self._typed + words[0].mass)):
+            share, pieces = blend.share(self._typed), self._vocabulary.pieces
+            others = [found for found in words if not blend.begins(found.word.text, pieces)]
+            return [None, *(replace(found, mass=found.mass + share) for found in others)][: self._wanted]
+        blend.phrases = ()
+        return [*words] or [None]
 
     def close(self) -> None:
         """Give the lanes back, but for the sequence's own."""
@@ -102,7 +119,7 @@ class SearchLanes:
         if not whole or not self._fits(best.word):
             return False
         assert best.logits is not None
-        self._before, self._others = best, ranked[1:]
+        self._before, self._others, self._typed = best, ranked[1:], self._search.total
         lane, base = self._lanes[0], len(self._prefix)
         self._cache.write(lane.slot, base, best.rows)
         self._prefix = np.concatenate([self._prefix, best.word.tokens]).astype(np.int32)
@@ -119,7 +136,9 @@ class SearchLanes:
         """Rank the words: those of the next word behind what is typed, and those that go on with it."""
         self.close()
         words, before = self._search.ranked(), self._before
-        if before is not None:
+        if before is None:
+            self._typed = self._search.total
+        else:
             following = [_behind(before, found) for found in words]
             # That the typed word has ended says little about the next one, so it is left out there.
             first = [replace(following[0], mass=words[0].mass)] if words else [before]

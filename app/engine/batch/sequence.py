@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from app.engine.batch.phrase_blend import PhraseBlend
 from app.engine.batch.speculation import Record
 from app.engine.batch.word_search import Found
 from app.engine.kv.arrays import Floats, Ints
@@ -34,9 +35,10 @@ class Sequence:
         tokens: int32, prompt and completion; the first `length` are known.
         exact: Whether logits mean the same whatever call computed them, and may be kept.
         typed: Bytes that the next tokens must begin with (token healing); empty once they are written.
-        word_ended: Whether the next token must not go on with the word before it.
+        following: Ids that may come next, where the word before must not go on; None for all.
         entry: What its prompt is computed into.
         lane: Where it is decoded.
+        blend: A person's own phrases that it may be writing.
         record: Success with drafted tokens.
         logits: Copies of what followed the first n tokens, by n, for requests to come.
         probability: Of its first word, where the ways to write it were searched.
@@ -53,9 +55,10 @@ class Sequence:
     report: Report
     exact: bool = True
     typed: bytes = b""
-    word_ended: bool = False
+    following: Ints | None = None
     entry: Entry | None = None
     lane: Lane | None = None
+    blend: PhraseBlend = field(default_factory=lambda: PhraseBlend(()))
     record: Record = field(default_factory=Record)
     logits: dict[int, Floats] = field(default_factory=dict)
     scores: list[Score] = field(default_factory=list)
@@ -88,6 +91,7 @@ class Sequence:
             Report(number, generation.stream_interval, now),
             exact,
             typed=generation.typed,
+            blend=PhraseBlend(generation.phrases),
         )
 
     @property
@@ -117,14 +121,16 @@ class Sequence:
 
     def choose(self, logits: Floats) -> None:
         """Choose the next token from logits [V]; it may be the end."""
-        allowed = self._allowed()
+        permitted = self._allowed()
         try:
-            token, logprob = self.sampler.choose(logits, allowed, given=bool(self.typed))
-            score = self._score(logits, token, allowed) if self.generation.scores else None
+            mixed, allowed = self.blend.mix(logits, permitted)
+            token, logprob = self.sampler.choose(mixed, allowed, given=bool(self.typed))
+            score = self._score(mixed, token, allowed) if self.generation.scores else None
+            phrase_ended = self.blend.observe(token, logits, permitted)
         except (ArithmeticError, LookupError, ValueError) as error:
             self.fail(str(error))
             return
-        self.word_ended = False
+        self.following = self.vocabulary.behind(token) if self.vocabulary and phrase_ended else None
         if token in self.generation.stop_ids:
             self.finish("stop")
             return
@@ -161,13 +167,14 @@ class Sequence:
         if self.left == 0:
             self.finish("length")
         elif found.logits is not None:
-            self.word_ended = True
+            assert self.vocabulary is not None
+            self.following = self.vocabulary.ending
             self.take(self.length, found.logits)
 
     def branch(self, now: float) -> Sequence:
         """A sequence for another first word, which is continued by the likeliest tokens."""
         sampling = replace(self.generation.sampling, temperature=0.0)
-        generation = replace(self.generation, alternatives=0, sampling=sampling)
+        generation = replace(self.generation, alternatives=0, phrases=(), sampling=sampling)
         other = Sequence.of(self.number, generation, now, self.vocabulary, exact=self.exact)
         other.leader = self
         return other
@@ -215,7 +222,7 @@ class Sequence:
         if self.typed:
             covers = self.vocabulary.covers(self.typed)
             return covers if len(covers) else self.vocabulary.shorter(self.typed)[-1:]
-        return self.vocabulary.ending if self.word_ended else None
+        return self.following
 
     def _score(self, logits: Floats, token: int, allowed: Ints | None) -> Score:
         assert self.vocabulary is not None
@@ -225,4 +232,4 @@ class Sequence:
         ended = 1.0 - float(weights @ self.vocabulary.word_weight) / total
         among = total if allowed is None else float(weights[allowed].sum(dtype=float))
         chosen = float(logits[token] - largest) - math.log(among)
-        return Score(min(0.0, chosen), 0.0 if self.word_ended else math.log(max(ended, 1e-9)))
+        return Score(min(0.0, chosen), 0.0 if self.following is not None else math.log(max(ended, 1e-9)))

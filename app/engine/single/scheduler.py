@@ -168,6 +168,6 @@ class SingleScheduler:
 
 def _unable(generation: Generation) -> str | None:
     """Why a file that holds one sequence cannot run a generation, or nothing."""
-    if generation.typed or generation.alternatives or generation.scores:
+    if generation.needs_bytes:
         return "the bytes of this model's tokens are not known"
     return None

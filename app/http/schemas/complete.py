@@ -15,7 +15,7 @@ from app.completion.context_window import Window
 from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
 from app.engine.messages import Sampling
-from app.http.schemas.fields import Count, Natural, NonEmpty, Share
+from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, Share
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
 from app.settings import Settings
@@ -65,6 +65,9 @@ class CompleteRequest(SamplingRequest):
     )
     alternatives: Annotated[Natural | None, AtMost("alternatives")] = Field(
         default=None, description="Other first words to suggest beside the likeliest; each takes a slot"
+    )
+    phrases: Phrases | None = Field(
+        default=None, description="The person's own words and phrases, preferred where they fit what is typed"
     )
     profanity: Literal["mask", "reject"] | None = Field(
         default=None, description="A stricter policy than the server's; a laxer one is ignored"

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.completion.limits import LARGEST_SEED, MOST_STOPS
+from app.completion.phrases import LONGEST_PHRASE, MOST_PHRASES
 from app.http.schemas.limit_check import AtMost
 
 
@@ -36,4 +37,7 @@ Penalty = Annotated[float, Field(ge=-2, le=2)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Stop = Annotated[
     NonEmpty | Annotated[list[NonEmpty], Field(max_length=MOST_STOPS)] | None, AtMost("stop_characters")
+]
+Phrases = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=LONGEST_PHRASE)]], Field(max_length=MOST_PHRASES)
 ]

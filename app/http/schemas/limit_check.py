@@ -22,6 +22,7 @@ NEUTRAL: dict[str, Any] = {
     "token_healing": False,
     "min_confidence": 0.0,
     "alternatives": 0,
+    "phrases": [],
 }
 """Values that ask for nothing, also of a file that refuses the field."""
 

@@ -49,6 +49,7 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         until="sentence",
         min_confidence=0.25,
         alternatives=2,
+        phrases=["Kestrel House"],
         cache_salt="mine",
         timeout_ms=50,
         temperature=0.5,
@@ -74,6 +75,7 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         min_confidence=0.25,
         scored=True,
         alternatives=2,
+        phrases=("Kestrel House",),
         owner="mine",
     )
 

@@ -51,6 +51,12 @@ def test_a_word_goes_on_with_letters_and_inside_a_character() -> None:
     assert VOCABULARY.word_weight.tolist() == [float(value) for value in VOCABULARY.continues]
 
 
+def test_behind_a_number_comes_neither_letter_nor_digit_nor_decimal_mark() -> None:
+    known = Vocabulary.of([b"a", b"1", b".", b" ", b"40"])
+    assert known.behind(4).tolist() == [3]
+    assert known.behind(0).tolist() == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("character", "word"),
     [

@@ -21,6 +21,7 @@ from app.engine.messages import (
     FromEngine,
     Generation,
     Logprob,
+    Phrase,
     Prefilled,
     Sampling,
     Tokens,
@@ -610,6 +611,7 @@ def test_scores_say_how_sure_each_token_was() -> None:
         (Generation((1,), 2, typed=b"a"), "the bytes of this model's tokens are not known"),
         (Generation((1,), 2, alternatives=1), "the bytes of this model's tokens are not known"),
         (Generation((1,), 2, scores=True), "the bytes of this model's tokens are not known"),
+        (Generation((1,), 2, phrases=(Phrase((1,), 0.1),)), "the bytes of this model's tokens are not known"),
     ],
 )
 def test_what_needs_the_bytes_of_tokens_fails_alone_without_them(generation: Generation, reason: str) -> None:
@@ -622,6 +624,48 @@ def test_more_alternatives_than_slots_fail_alone() -> None:
     scheduler, _ = make(slots=2, vocabulary=VOCABULARY)
     scheduler.submit(1, Generation((1,), 2, alternatives=2))
     assert drain(scheduler) == [Failed(1, "2 alternatives need more than 2 slots")]
+
+
+def spelled(text: str) -> tuple[int, ...]:
+    """The longest tokens that spell a text."""
+    found: list[int] = []
+    while text:
+        token = max(
+            (n for n, p in enumerate(PIECES) if p and text.startswith(p)), key=lambda n: len(PIECES[n])
+        )
+        found.append(token)
+        text = text[len(PIECES[token]) :]
+    return tuple(found)
+
+
+@pytest.mark.parametrize("typed", ["", " b", "a"])
+@pytest.mark.parametrize("alternatives", [0, 2])
+def test_a_phrase_that_is_likelier_than_all_else_is_written(typed: str, alternatives: int) -> None:
+    phrase = Phrase(spelled(typed + ".é1"), 0.99)
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    scheduler.submit(
+        1,
+        Generation((5, 6), max_tokens=8, typed=typed.encode(), alternatives=alternatives, phrases=(phrase,)),
+    )
+    said = drain(scheduler)
+    written = ids(said, 1)
+    assert tuple(written[: len(phrase.tokens)]) == phrase.tokens
+    behind = PIECES[written[len(phrase.tokens)]]
+    assert behind[:1] not in set("0123456789.,ab")
+    assert len(finished(said, 1).alternatives) == alternatives
+
+
+@pytest.mark.parametrize("typed", ["", " b", "a"])
+def test_a_phrase_that_is_less_likely_changes_nothing(typed: str) -> None:
+    texts = []
+    for phrases in ((), (Phrase(spelled(typed + ".é1"), 1e-7),)):
+        scheduler, _ = make(vocabulary=VOCABULARY)
+        scheduler.submit(
+            1, Generation((5, 6), max_tokens=8, typed=typed.encode(), alternatives=1, phrases=phrases)
+        )
+        said = drain(scheduler)
+        texts.append((ids(said, 1), [other.ids for other in finished(said, 1).alternatives]))
+    assert texts[0] == texts[1]
 
 
 def test_a_runtime_error_in_a_search_fails_that_generation_and_the_next_works() -> None:
@@ -641,8 +685,11 @@ job = st.tuples(
     st.booleans(),
     st.integers(0, 12),
     st.integers(0, 40),
-    st.sampled_from(["", "", "a", " a", " ab", "b", " "]),
-    st.sampled_from([0, 0, 1, 2]),
+    st.tuples(
+        st.sampled_from(["", "", "a", " a", " ab", "b", " "]),
+        st.sampled_from([0, 0, 1, 2]),
+        st.sampled_from(["", "", "b.cé1", "a.b c"]),
+    ),
 )
 
 
@@ -655,16 +702,27 @@ job = st.tuples(
 @pytest.mark.slow
 @settings(max_examples=300)
 def test_every_text_is_the_one_it_gives_alone(
-    jobs: list[tuple[list[int], int, int, bool, int, int, str, int]], budget: int, chunk: int, rests: set[int]
+    jobs: list[tuple[list[int], int, int, bool, int, int, tuple[str, int, str]]],
+    budget: int,
+    chunk: int,
+    rests: set[int],
 ) -> None:
     """Whatever arrives when, is cancelled when, shares prefixes, is evicted, or finds the engine rested."""
 
     def generation(
-        prompt: list[int], count: int, seed: int, hot: bool, typed: str, alternatives: int
+        prompt: list[int], count: int, seed: int, hot: bool, typing: tuple[str, int, str]
     ) -> Generation:
+        typed, alternatives, rest = typing
+        phrases = (Phrase(spelled(typed + rest), 0.1),) if rest else ()
         sampling = Sampling(temperature=1.0 if hot else 0.0, seed=seed, top_p=0.9)
         return Generation(
-            tuple(prompt), count, sampling, stop_ids=(11,), typed=typed.encode(), alternatives=alternatives
+            tuple(prompt),
+            count,
+            sampling,
+            stop_ids=(11,),
+            typed=typed.encode(),
+            alternatives=alternatives,
+            phrases=phrases,
         )
 
     def end(messages: list[FromEngine], number: int) -> FromEngine | None:
@@ -674,18 +732,18 @@ def test_every_text_is_the_one_it_gives_alone(
     scheduler, _ = make(slots=3, chunk=chunk, budget=budget, drafter=Drafter(), vocabulary=VOCABULARY)
     said: list[FromEngine] = []
     for now in range(60):
-        for number, (prompt, count, seed, hot, arrival, leaving, typed, alternatives) in enumerate(jobs):
+        for number, (prompt, count, seed, hot, arrival, leaving, typing) in enumerate(jobs):
             if arrival == now:
-                scheduler.submit(number, generation(prompt, count, seed, hot, typed, alternatives))
+                scheduler.submit(number, generation(prompt, count, seed, hot, typing))
             if leaving == now and leaving > arrival:
                 scheduler.cancel(number)
         said += scheduler.step()
         if now in rests:
             scheduler.release_idle()
     said += drain(scheduler)
-    for number, (prompt, count, seed, hot, arrival, leaving, typed, alternatives) in enumerate(jobs):
+    for number, (prompt, count, seed, hot, arrival, leaving, typing) in enumerate(jobs):
         lonely, _ = make(slots=3, chunk=64, vocabulary=VOCABULARY)
-        lonely.submit(0, generation(prompt, count, seed, hot, typed, alternatives))
+        lonely.submit(0, generation(prompt, count, seed, hot, typing))
         expected = drain(lonely)
         alone = ids(expected, 0)
         found = ids(said, number)

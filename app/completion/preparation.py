@@ -1,0 +1,146 @@
+"""What comes before the engine: a prompt is guarded, tokenized without its last piece, cut to its window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.completion.context_window import Window, keep_newest, window_limit
+from app.completion.guard_thread import GuardThread
+from app.completion.healing import Healer
+from app.completion.job import Job
+from app.completion.phrases import MOST_FITTING, Phrases, weighed
+from app.completion.prompt import PlainPrompt, Prompt
+from app.completion.tokenizer_pool import TokenizerPool
+from app.engine.messages import Phrase
+from app.errors import ContentFilterError, InvalidRequestError
+from app.guard.guard import Guard
+from app.metrics import Metrics
+from app.model.manifest import Manifest
+from app.model.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the engine goes on from.
+
+    Attributes:
+        prompt: As the guard lets it pass.
+        window: The tokens of the prompt that the model sees.
+        typed: Bytes that the first new tokens must begin with.
+        phrases: A person's own that fit what is typed.
+    """
+
+    prompt: Prompt
+    window: Window
+    typed: bytes
+    phrases: tuple[Phrase, ...]
+
+
+class Preparation:
+    """Prepares prompts for one model.
+
+    Args:
+        healer: None where the bytes of the model's tokens are not known.
+        phrases: The server's own, for prompts whose last piece is healed.
+    """
+
+    def __init__(
+        self,
+        *,
+        manifest: Manifest,
+        tokenizer: Tokenizer,
+        tokenizer_pool: TokenizerPool,
+        metrics: Metrics,
+        healer: Healer | None = None,
+        phrases: Phrases | None = None,
+    ) -> None:
+        self._manifest = manifest
+        self._tokenizer = tokenizer
+        self._tokenizer_pool = tokenizer_pool
+        self._metrics = metrics
+        self._healer = healer
+        self._phrases = phrases or Phrases()
+        self._guard_thread = GuardThread()
+
+    async def prepare(self, job: Job, guard: Guard) -> Start:
+        """Guard a job's prompt and phrases, and tokenize and cut the prompt.
+
+        Raises:
+            ContentFilterError: The guard rejected one of them.
+            InvalidRequestError: The prompt is longer than its window, and may not be cut.
+        """
+        prompt = await self._filtered(job, guard)
+        own = await self._own_phrases(job, guard)
+        window, typed, rare = await self._window(job, prompt)
+        return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare))
+
+    async def _filtered(self, job: Job, guard: Guard) -> Prompt:
+        """The prompt as the guard lets it pass; all of it is checked, also what the window will drop."""
+
+        def check(text: str) -> str:
+            verdict = guard.check(text)
+            if not verdict.flagged:
+                return text
+            self._metrics.guard_hits.labels("prompt", job.policy).inc()
+            if job.policy == "reject":
+                raise ContentFilterError
+            return guard.mask(text, verdict)
+
+        if job.policy == "off":
+            return job.prompt
+        return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+
+    async def _own_phrases(self, job: Job, guard: Guard) -> Phrases:
+        """The request's phrases as the guard lets them pass: it rejects all of them, or drops some."""
+        phrases = job.phrases
+        if phrases and job.policy != "off":
+            size = sum(map(len, phrases))
+            clean = await self._guard_thread.run(
+                size, lambda: tuple(phrase for phrase in phrases if not guard.check(phrase).flagged)
+            )
+            if len(clean) < len(phrases):
+                self._metrics.guard_hits.labels("prompt", job.policy).inc()
+                if job.policy == "reject":
+                    raise ContentFilterError
+            phrases = clean
+        return Phrases(phrases)
+
+    def _fitting(
+        self, job: Job, prompt: Prompt, own: Phrases, typed: bytes, *, rare: bool
+    ) -> tuple[Phrase, ...]:
+        """The request's phrases and the server's that fit what is typed."""
+        if self._healer is None or not isinstance(prompt, PlainPrompt):
+            return ()
+        sources = (own, self._phrases) if job.token_healing else (own,)
+        fitting = [one for known in sources for one in known.fitting(prompt.text)]
+        return weighed(fitting[:MOST_FITTING], typed, self._healer.tokens, rare=rare)
+
+    async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes, bool]:
+        """The tokens that the model sees, the bytes that it must go on with, and whether these are rare.
+
+        For a prompt without tokens, the one that starts a text, or else the one that ends it.
+        """
+        ids, typed, rare = await self._tokenize(job, prompt)
+        start_id = self._manifest.start_id
+        if not ids and start_id is None:
+            ids = self._manifest.end_ids[:1]
+        limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
+        window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
+        shortened = isinstance(prompt, PlainPrompt) and prompt.shortened
+        if window.dropped or shortened:
+            if job.refuse_truncation:
+                raise InvalidRequestError("prompt", f"longer than its window of {limit} tokens")
+            self._metrics.truncated.inc()
+        return replace(window, shortened=shortened), typed, rare
+
+    async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes, bool]:
+        """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes.
+
+        The piece is rare where no token begins with all of it.
+        """
+        if self._healer is None or not job.token_healing or not isinstance(prompt, PlainPrompt):
+            return await self._tokenizer_pool.ids(prompt), b"", False
+        healed = self._healer.split(prompt.text)
+        before = await self._tokenizer_pool.ids(PlainPrompt(healed.before)) if healed.before else []
+        return [*before, *healed.ids], healed.typed, bool(healed.ids)
