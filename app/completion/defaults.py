@@ -45,6 +45,7 @@ def job_with_defaults(
     scored: bool = False,
     alternatives: int = 0,
     phrases: Sequence[str] = (),
+    suffix: str = "",
     owner: str = "",
 ) -> Job:
     """A job; see its attributes. Of the server's policy and the request's, the stricter one counts."""
@@ -67,6 +68,7 @@ def job_with_defaults(
         scored=scored and limits.heals,
         alternatives=alternatives,
         phrases=tuple(phrases),
+        suffix=suffix,
         owner=owner,
     )
 

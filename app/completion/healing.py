@@ -89,6 +89,15 @@ class Healer:
             rest = rest[len(self._vocabulary.pieces[ids[-1]]) :]
         return ids
 
+    def first_piece(self, text: str) -> str:
+        """The piece that a text begins with."""
+        piece = text[:TAIL]
+        for pattern in self._patterns:
+            match = pattern.search(piece)
+            if match is not None:
+                piece = piece[: match.start() or match.end()]
+        return piece
+
     def _last_piece(self, text: str) -> str:
         """The last word of the last word and so on, where patterns cut one after the other."""
         piece = text[-TAIL:]

@@ -37,6 +37,7 @@ class Job:
         scored: Whether it says how sure each word is.
         alternatives: Other first words to continue beside the likeliest one.
         phrases: A person's own, preferred where they fit what is typed.
+        suffix: The text behind the caret.
         owner: Who may find what is computed for it in the engine's caches.
     """
 
@@ -57,6 +58,7 @@ class Job:
     scored: bool = False
     alternatives: int = 0
     phrases: tuple[str, ...] = ()
+    suffix: str = ""
     owner: str = ""
 
 

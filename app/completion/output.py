@@ -7,6 +7,7 @@ from app.completion.job import AlternativeText, Choice, FinishReason, Piece
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output_guard import OutputGuard
 from app.completion.stop_strings import StopScanner
+from app.completion.suffix import SuffixScanner
 from app.completion.timings import TokenTimes
 from app.completion.words import WordScanner
 from app.engine.messages import Tokens
@@ -16,7 +17,7 @@ CUT: tuple[FinishReason, ...] = ("length", "timeout")
 
 
 class ChoiceOutput:
-    """Detokenizes tokens, ends the text at a stop string or a whole word, passes it through the guard.
+    """Detokenizes tokens, ends the text at a stop string, the suffix or a whole word, and guards it.
 
     At least `stream_interval` tokens are detokenized at once: many cost the tokenizer no more than one.
 
@@ -39,6 +40,7 @@ class ChoiceOutput:
         guard: OutputGuard | None,
         logprobs: ShownLogprobs | None,
         words: WordScanner | None = None,
+        suffix: SuffixScanner | None = None,
         *,
         stream_interval: int,
     ) -> None:
@@ -54,6 +56,7 @@ class ChoiceOutput:
         self._guard = guard
         self._logprobs = logprobs
         self._words = words
+        self._suffix = suffix or SuffixScanner("")
         self._decoded = 0
         self._stream_interval = stream_interval
         self._pending: list[int] = []
@@ -94,6 +97,23 @@ class ChoiceOutput:
             alternatives=self.alternatives,
         )
 
+    @property
+    def candidates(self) -> tuple[AlternativeText, ...]:
+        """Its text and those of the alternatives; only these where it has none, or no confidence."""
+        known = self._words.confidences if self._words is not None else []
+        own = (AlternativeText(self.text, known[0]),) if self.text and known else ()
+        return (*own, *self.alternatives)
+
+    def take(self, index: int) -> None:
+        """Exchange its text for that candidate, whose tokens are not known."""
+        texts = list(self.candidates)
+        assert self._words is not None
+        chosen = texts.pop(index)
+        self.text, self.alternatives = chosen.text, tuple(texts)
+        self._words.confidences = [chosen.confidence]
+        if self._logprobs is not None:
+            self._logprobs.reported.clear()
+
     def _decode_pending(self) -> str:
         pending, self._pending = self._pending, []
         return self._detokenizer.push(pending) if pending else ""
@@ -117,7 +137,9 @@ class ChoiceOutput:
         """Pass decoded text on as far as stop strings, words and guard allow; None for nothing."""
         last = ended is not None
         text = self._until_stop(text, last)
-        text = self._whole_words(text, last or self._stop.found, cut=not self._stop.found and ended in CUT)
+        text = self._until_suffix(text, last or self._stop.found)
+        stopped = self._stop.found or self._suffix.found
+        text = self._whole_words(text, last or stopped, cut=not stopped and ended in CUT)
         last = last or self.reason is not None
         text = self._guarded(text, last)
         self.text += text
@@ -130,6 +152,15 @@ class ChoiceOutput:
         if ended:
             text += self._stop.finish()
         if self._stop.found:
+            self.reason = "stop"
+        return text
+
+    def _until_suffix(self, text: str, ended: bool) -> str:
+        """The text before what stands behind the caret."""
+        text = self._suffix.push(text)
+        if ended:
+            text += self._suffix.finish()
+        if self._suffix.found:
             self.reason = "stop"
         return text
 

@@ -20,6 +20,7 @@ from app.completion.output import ChoiceOutput
 from app.completion.output_guard import DeferredGuard, OutputGuard
 from app.completion.preparation import Preparation, Start
 from app.completion.stop_strings import StopScanner
+from app.completion.suffix import SuffixScanner, likeliest
 from app.completion.timings import Timings
 from app.completion.words import WordScanner
 from app.engine.interface import Engine, Steps
@@ -43,6 +44,9 @@ REPORTED_TOKENS = 8
 """Tokens that the engine reports at once there; with stop strings it reports each."""
 
 SEEDS = 2**63
+
+NOTHING = -100.0
+"""Log of a probability that is not known."""
 
 PieceQueue = asyncio.Queue[Piece | None]
 """Pieces of a request's choices in the order in which they become ready; None after the last."""
@@ -157,6 +161,7 @@ class Pipeline:
             _output_guard(run),
             logprobs,
             _word_scanner(run.job),
+            SuffixScanner(run.job.suffix, run.start.prompt.before),
             stream_interval=1 if run.streamed or run.job.stop else DETOKENIZED_TOKENS,
         )
 
@@ -170,6 +175,24 @@ class Pipeline:
             self._metrics.guard_retries.inc()
             output = outputs[number] = self._output(run, output.index, output.attempt + 1)
             await self._sample(run, output)
+        if run.job.suffix and output.text and output.alternatives and not run.streamed:
+            await self._prefer(run, output)
+
+    async def _prefer(self, run: _Run, output: ChoiceOutput) -> None:
+        """Put that candidate first which the suffix goes on from best."""
+
+        async def probability(text: str) -> float:
+            """Log of the probability that the suffix begins behind the text."""
+            ids, piece = await self._preparation.behind(run.job, run.start, text)
+            generation = Generation(ids, 1, typed=piece, scores=True, owner=run.job.owner)
+            async with self._engine.generate(generation) as steps:
+                async for _ in steps:
+                    pass
+            found = steps.finished.typed if steps.finished is not None else None
+            return NOTHING if found is None else found
+
+        if best := await likeliest(output.candidates, probability):
+            output.take(best)
 
     def _is_retried(self, run: _Run, output: ChoiceOutput) -> bool:
         shown = run.streamed and output.text != ""
@@ -208,7 +231,8 @@ class Pipeline:
         for alternative in found:
             output = self._output(silent, 0)
             output.push(Tokens(0, alternative.ids, scores=alternative.scores))
-            output.close("length")
+            if output.reason is None:
+                output.close("length")
             if output.text.strip() and output.reason != "content_filter":
                 texts.setdefault(output.text, alternative.probability)
         return tuple(AlternativeText(text, probability) for text, probability in texts.items())

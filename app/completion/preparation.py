@@ -64,15 +64,21 @@ class Preparation:
         self._guard_thread = GuardThread()
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
-        """Guard a job's prompt and phrases, and tokenize and cut the prompt.
+        """Guard a job's prompt, phrases and suffix, and tokenize and cut the prompt.
 
         Raises:
             ContentFilterError: The guard rejected one of them.
             InvalidRequestError: The prompt is longer than its window, and may not be cut.
         """
         prompt = await self._filtered(job, guard)
+        await self._check_suffix(job, guard)
         own = await self._own_phrases(job, guard)
         window, typed, rare = await self._window(job, prompt)
+        window = replace(window, shortened=isinstance(prompt, PlainPrompt) and prompt.shortened)
+        if window.dropped or window.shortened:
+            if job.refuse_truncation:
+                raise InvalidRequestError("prompt", f"longer than its window of {window.limit} tokens")
+            self._metrics.truncated.inc()
         return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare))
 
     async def _filtered(self, job: Job, guard: Guard) -> Prompt:
@@ -90,6 +96,21 @@ class Preparation:
         if job.policy == "off":
             return job.prompt
         return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+
+    async def behind(self, job: Job, start: Start, text: str) -> tuple[tuple[int, ...], bytes]:
+        """Tokens of a prompt with a text behind it, and the bytes with which the suffix begins."""
+        assert self._healer is not None
+        prompt = PlainPrompt(start.prompt.text + text)
+        window, _, _ = await self._window(replace(job, token_healing=False), prompt)
+        return window.ids, self._healer.first_piece(job.suffix).encode()
+
+    async def _check_suffix(self, job: Job, guard: Guard) -> None:
+        """Reject a suffix as a prompt would be; it is never repeated, so it need not be masked."""
+        if job.suffix and job.policy == "reject":
+            verdict = await self._guard_thread.run(len(job.suffix), lambda: guard.check(job.suffix))
+            if verdict.flagged:
+                self._metrics.guard_hits.labels("prompt", job.policy).inc()
+                raise ContentFilterError
 
     async def _own_phrases(self, job: Job, guard: Guard) -> Phrases:
         """The request's phrases as the guard lets them pass: it rejects all of them, or drops some."""
@@ -127,12 +148,7 @@ class Preparation:
             ids = self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
         window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
-        shortened = isinstance(prompt, PlainPrompt) and prompt.shortened
-        if window.dropped or shortened:
-            if job.refuse_truncation:
-                raise InvalidRequestError("prompt", f"longer than its window of {limit} tokens")
-            self._metrics.truncated.inc()
-        return replace(window, shortened=shortened), typed, rare
+        return window, typed, rare
 
     async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes, bool]:
         """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes.

@@ -190,12 +190,15 @@ class Finished:
         reason: `stop` (a stop id) or `length`.
         probability: Of the first word, and that it ends there, where the ways to write it were searched.
         alternatives: The other first words, the likeliest first.
+        typed: Log of the probability that the text goes on with what was typed, by a token that begins with
+            all of it; where there are scores.
     """
 
     number: int
     reason: str
     probability: float | None = None
     alternatives: tuple[Alternative, ...] = ()
+    typed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         scored=True,
         alternatives=given(body.alternatives, 0),
         phrases=given(body.phrases, []),
+        suffix=given(body.suffix, ""),
         owner=given(body.cache_salt, ""),
     )
 

@@ -26,6 +26,9 @@ from app.engine.report import Report
 from app.engine.sampler import Sampler
 from app.model.vocabulary import Vocabulary
 
+FAINTEST = 1e-30
+"""Least probability: its logarithm is finite."""
+
 
 @dataclass(eq=False, slots=True)
 class Sequence:
@@ -41,6 +44,7 @@ class Sequence:
         blend: A person's own phrases that it may be writing.
         record: Success with drafted tokens.
         logits: Copies of what followed the first n tokens, by n, for requests to come.
+        typed_score: Log of the probability of what is typed, where there are scores.
         probability: Of its first word, where the ways to write it were searched.
         alternatives: The sequences of the other first words.
         leader: The sequence whose alternative this is.
@@ -62,6 +66,7 @@ class Sequence:
     record: Record = field(default_factory=Record)
     logits: dict[int, Floats] = field(default_factory=dict)
     scores: list[Score] = field(default_factory=list)
+    typed_score: float | None = None
     probability: float | None = None
     alternatives: list[Sequence] = field(default_factory=list)
     leader: Sequence | None = None
@@ -207,6 +212,7 @@ class Sequence:
                 self.ended,
                 self.probability,
                 tuple(other.as_alternative() for other in self.alternatives),
+                self.typed_score,
             )
         return self.report.flush()
 
@@ -232,4 +238,6 @@ class Sequence:
         ended = 1.0 - float(weights @ self.vocabulary.word_weight) / total
         among = total if allowed is None else float(weights[allowed].sum(dtype=float))
         chosen = float(logits[token] - largest) - math.log(among)
+        if self.typed and self.typed_score is None:
+            self.typed_score = math.log(max(among / total, FAINTEST))
         return Score(min(0.0, chosen), 0.0 if self.following is not None else math.log(max(ended, 1e-9)))

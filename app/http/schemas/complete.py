@@ -69,6 +69,9 @@ class CompleteRequest(SamplingRequest):
     phrases: Phrases | None = Field(
         default=None, description="The person's own words and phrases, preferred where they fit what is typed"
     )
+    suffix: Annotated[str | None, AtMost("prompt_characters")] = Field(
+        default=None, description="Text behind the caret: the completion ends where it runs into it"
+    )
     profanity: Literal["mask", "reject"] | None = Field(
         default=None, description="A stricter policy than the server's; a laxer one is ignored"
     )

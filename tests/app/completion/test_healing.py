@@ -127,3 +127,8 @@ def test_a_piece_is_normalized_as_the_tokenizer_does() -> None:
 )
 def test_a_tokenizer_that_puts_a_space_before_a_text(text: str, expected: HealedPrompt) -> None:
     assert healer(tokenizer=Prefixed()).split(text) == expected
+
+
+def test_the_first_piece_of_a_text_is_its_beginning() -> None:
+    texts = [" and more", "ed, so", ")", "\n\nBest", ""]
+    assert [HEALER.first_piece(text) for text in texts] == [" and", "ed", ")", "\n", ""]

@@ -299,3 +299,56 @@ async def test_other_words_come_without_log_probabilities(
     )
     assert choice.logprobs is not None
     assert [each.token for each in choice.logprobs] == list(" jumps")
+
+
+class FollowedBySuffix(FakeSteps):
+    """What is typed is likely behind the other word only."""
+
+    async def __anext__(self) -> Tokens:
+        try:
+            return await super().__anext__()
+        except StopAsyncIteration:
+            assert self.finished is not None
+            likely = bytes(self._generation.prompt).endswith(b" runs")
+            other = Alternative(tuple(b" runs by"), (), 0.25)
+            self.finished = replace(self.finished, alternatives=(other,), typed=-0.1 if likely else -5.0)
+            raise
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_of_several_words_the_one_comes_first_that_the_suffix_follows_best(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    monkeypatch.setattr("tests.fakes.FakeSteps", FollowedBySuffix)
+    engine = FakeEngine([" jumps"])
+    service = serving(compose, engine, vocabulary=Vocabulary.of([*(bytes([n]) for n in range(256)), b""]))
+    asked = job(service, max_tokens=9, alternatives=1, scored=True, until=None, suffix=" over it")
+    (choice,) = (await service.pipeline.run(asked, asyncio.Queue() if streamed else None)).choices
+    first, *scored = engine.generations
+    texts = [choice.text, *(other.text for other in choice.alternatives)]
+    assert first.alternatives == 1
+    if streamed:
+        assert (texts, scored) == ([" jumps", " runs"], [])
+    else:
+        assert texts == [" runs", " jumps"]
+        assert choice.confidence == 0.25
+        prompts = [bytes(each.prompt).removeprefix(bytes(first.prompt)) for each in scored]
+        assert prompts == [b" jumps", b" runs"]
+        assert {(each.typed, each.max_tokens, each.scores) for each in scored} == {(b" over", 1, True)}
+
+
+async def test_a_suffix_is_guarded_as_the_prompt_is(compose: Compose) -> None:
+    service = serving(compose, FakeEngine())
+    with pytest.raises(ContentFilterError):
+        await service.pipeline.run(job(service, suffix=" what the fuck"))
+
+
+async def test_a_text_ends_where_it_runs_into_the_suffix_and_so_do_other_words(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fakes.FakeSteps", OtherWord)
+    service = serving(compose, FakeEngine([" jumps over the lazy dog"]))
+    asked = job(service, max_tokens=20, alternatives=1, suffix=" over it")
+    (choice,) = (await service.pipeline.run(asked, asyncio.Queue())).choices
+    assert (choice.text, choice.finish_reason) == (" jumps", "stop")
+    assert [other.text for other in choice.alternatives] == [" runs"]

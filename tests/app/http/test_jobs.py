@@ -50,6 +50,7 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         min_confidence=0.25,
         alternatives=2,
         phrases=["Kestrel House"],
+        suffix=" and more",
         cache_salt="mine",
         timeout_ms=50,
         temperature=0.5,
@@ -76,6 +77,7 @@ def test_every_field_of_complete_reaches_its_job() -> None:
         scored=True,
         alternatives=2,
         phrases=("Kestrel House",),
+        suffix=" and more",
         owner="mine",
     )
 

@@ -754,3 +754,12 @@ def test_every_text_is_the_one_it_gives_alone(
             assert end(said, number) == end(expected, 0)
     assert scheduler.stats.slots_busy == 0
     assert scheduler.stats.prefix_bytes <= budget
+
+
+def test_the_end_says_how_likely_it_was_that_what_is_typed_comes() -> None:
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    scheduler.submit(1, Generation((5, 6), max_tokens=1, typed=b" a", scores=True))
+    values = logits([5, 6]).astype(float)
+    shares = np.exp(values - values.max()) / np.exp(values - values.max()).sum()
+    expected = np.log(shares[VOCABULARY.covers(b" a")].sum())
+    assert finished(drain(scheduler), 1).typed == pytest.approx(expected, abs=1e-5)
