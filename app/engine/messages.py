@@ -23,6 +23,7 @@ class Sampling:
         logit_bias: Pairs of token id and what is added to its logit.
         seed: Same request, same seed: same tokens, on one build and machine, whatever else is running.
         logprobs: Likeliest alternatives reported for each token; None reports none, 0 the chosen one only.
+        min_tokens: Tokens before which none of the generation's stop ids is chosen.
     """
 
     temperature: float = 0.0
@@ -35,6 +36,7 @@ class Sampling:
     logit_bias: tuple[tuple[int, float], ...] = ()
     seed: int = 0
     logprobs: int | None = None
+    min_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Generation:
         scores: Whether each token is reported with how sure it was.
         alternatives: Other first words that are continued beside the likeliest one.
         phrases: A person's own that fit what is typed; their weights add up to less than 1.
+        forced: Tokens that follow the prompt, whichever the model would choose: the first of `max_tokens`,
+            reported like those that are chosen. So a text is scored.
         owner: Who may find what is computed here in the caches; keys and values of others stay unseen.
     """
 
@@ -79,12 +83,13 @@ class Generation:
     alternatives: int = 0
     phrases: tuple[Phrase, ...] = ()
     owner: str = ""
+    forced: tuple[int, ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Every token id that indexes something: the prompt's, those of phrases, and those with a bias."""
+        """Every token id that indexes something: the prompt's, forced ones, those of phrases, and with a bias."""
         phrased = tuple(token for phrase in self.phrases for token in phrase.tokens)
-        return self.prompt + phrased + tuple(token for token, _ in self.sampling.logit_bias)
+        return self.prompt + self.forced + phrased + tuple(token for token, _ in self.sampling.logit_bias)
 
     @property
     def needs_bytes(self) -> bool:
@@ -96,6 +101,8 @@ class Generation:
         length = len(self.prompt) + self.max_tokens
         if not self.prompt or self.max_tokens < 1 or length > shape.sequence_length:
             return f"{length} tokens do not fit {shape.sequence_length}"
+        if len(self.forced) > self.max_tokens:
+            return f"{len(self.forced)} tokens are forced, of at most {self.max_tokens}"
         if not all(0 <= token < shape.vocabulary for token in self.ids):
             return "a token id is outside the vocabulary"
         return None

@@ -23,8 +23,10 @@ GREEDY = 1e-5
 class Sampler:
     """Chooses one sequence's tokens. The random numbers depend on the seed and the step alone."""
 
-    def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
+    def __init__(self, sampling: Sampling, prompt: Sequence[int], stop_ids: Sequence[int] = ()) -> None:
         self._sampling = sampling
+        self._stop_ids = np.array(stop_ids, np.int64)
+        self._chosen = 0
         self._random = np.random.Generator(np.random.PCG64(sampling.seed))
         self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
         self._generated: Counter[int] = Counter()
@@ -60,19 +62,33 @@ class Sampler:
         wanted = self._sampling.logprobs
         return token, None if wanted is None else logprob(logits, token, wanted, allowed)
 
+    def score(self, logits: Floats, token: int) -> Logprob | None:
+        """Take a token that is given, and its logprob where the request asks for one.
+
+        Raises:
+            FloatingPointError: The logits are not finite.
+        """
+        if not np.isfinite(logits.max()):
+            raise FloatingPointError("the model's logits are not finite")
+        self.observe(token, given=True)
+        wanted = self._sampling.logprobs
+        return None if wanted is None else logprob(logits, token, wanted)
+
     def observe(self, token: int, *, given: bool = False) -> None:
         """A token was chosen; later penalties count it, unless it only repeats what was typed."""
         if self._sampling.repetition_penalty != 1.0:
             self._seen.add(token)
         if not given:
             self._generated[token] += 1
+            self._chosen += 1
 
     def _adjust(self, logits: Floats, *, penalize: bool) -> Floats:
         """Penalties and biases, on a copy where there are any."""
         s = self._sampling
         repeated = penalize and s.repetition_penalty != 1.0
         penalized = penalize and (s.presence_penalty or s.frequency_penalty)
-        if not repeated and not penalized and not s.logit_bias:
+        endless = self._chosen < s.min_tokens
+        if not repeated and not penalized and not endless and not s.logit_bias:
             return logits
         adjusted = logits.copy()
         if repeated:
@@ -85,6 +101,8 @@ class Sampler:
             for token, count in self._generated.items():
                 adjusted[token] -= s.presence_penalty + s.frequency_penalty * count
         np.add.at(adjusted, self._biased, self._bias)
+        if endless:
+            adjusted[self._stop_ids] = -np.inf
         return adjusted
 
     def _draw(self, logits: Floats, largest: float) -> int:

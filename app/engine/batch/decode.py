@@ -56,6 +56,8 @@ class Decode:
         """Guesses at the next tokens of a sequence that is alone; none where a draft would not pay."""
         if self._drafter is None or len(self._cache.lanes) != 1:
             return []
+        if forced := sequence.forced:
+            return list(forced[:DRAFTED]) if len(forced) >= DRAFTED else []
         room = self._runner.shape.sequence_length - sequence.length
         if sequence.left < 2 or room < DRAFTED or sequence.typed or sequence.following is not None:
             return []

@@ -92,7 +92,7 @@ class Sequence:
             vocabulary,
             tokens,
             known,
-            Sampler(generation.sampling, generation.prompt),
+            Sampler(generation.sampling, generation.prompt, generation.stop_ids),
             Report(number, generation.stream_interval, now),
             exact,
             typed=generation.typed,
@@ -108,6 +108,11 @@ class Sequence:
     def left(self) -> int:
         """Tokens that may still be generated."""
         return len(self.tokens) - self.length
+
+    @property
+    def forced(self) -> tuple[int, ...]:
+        """The tokens that follow, whichever the model would choose."""
+        return self.generation.forced[self.length - len(self.generation.prompt) :]
 
     @property
     def may_search(self) -> bool:
@@ -126,6 +131,9 @@ class Sequence:
 
     def choose(self, logits: Floats) -> None:
         """Choose the next token from logits [V]; it may be the end."""
+        if self.forced:
+            self._take_forced(logits, self.forced[0])
+            return
         permitted = self._allowed()
         try:
             mixed, allowed = self.blend.mix(logits, permitted)
@@ -141,6 +149,17 @@ class Sequence:
             return
         self.append(token)
         self._report(token, logprob, score)
+        if self.left == 0:
+            self.finish("length")
+
+    def _take_forced(self, logits: Floats, token: int) -> None:
+        try:
+            logprob = self.sampler.score(logits, token)
+        except ArithmeticError as error:
+            self.fail(str(error))
+            return
+        self.append(token)
+        self._report(token, logprob, None)
         if self.left == 0:
             self.finish("length")
 

@@ -92,7 +92,7 @@ class BoundDecoder:
         prompt = list(generation.prompt)
         start = self._start if prompt[:1] != self._start else []
         prompt = start + prompt
-        sampler = Sampler(generation.sampling, prompt)
+        sampler = Sampler(generation.sampling, prompt, generation.stop_ids)
         del self._held[_common(self._held, prompt[:-1]) :]
         self._sound = len(self._held)
         yield Work(cached=max(0, len(self._held) - len(start)))
@@ -103,9 +103,14 @@ class BoundDecoder:
         token = prompt[-1]
         for number in range(generation.max_tokens):
             logits = self._run(self._decode, [token])
-            token, logprob = sampler.choose(logits)
+            forced = number < len(generation.forced)
+            if forced:
+                token = generation.forced[number]
+                logprob = sampler.score(logits, token)
+            else:
+                token, logprob = sampler.choose(logits)
             self._sound = len(self._held)
-            if token in generation.stop_ids:
+            if token in generation.stop_ids and not forced:
                 return "stop"
             yield Work(int(number == 0), ids=(token,), logprobs=() if logprob is None else (logprob,))
         return "length"

@@ -317,3 +317,21 @@ def test_a_tiny_temperature_is_greedy(temperature: float, cuts: dict[str, Any]) 
 def test_no_temperature_overflows(temperature: float) -> None:
     logits = floats(100.0, -100.0, 99.0)
     assert set(draws(logits, 50, temperature=temperature, logit_bias=((1, -100.0),))) <= {0, 2}
+
+
+def test_no_stop_id_is_chosen_before_the_least_number_of_tokens() -> None:
+    sampler = Sampler(Sampling(min_tokens=2), (), (0, 2))
+    assert [sampler.choose(floats(4, 1, 3))[0] for _ in range(4)] == [1, 1, 0, 0]
+
+
+def test_a_given_token_is_scored_and_counts_as_seen_but_not_as_chosen() -> None:
+    sampler = Sampler(Sampling(repetition_penalty=2.0, presence_penalty=9.0, logprobs=1), ())
+    logits = of_probabilities(0.5, 0.25, 0.25) + 4
+    assert sampler.score(logits, 1) == logprob(logits, 1, 1)
+    assert sampler.choose(floats(3, 7, 0))[0] == 1  # it is worth 3.5 as seen, and -5.5 if it had been chosen
+    assert Sampler(Sampling(), ()).score(logits, 1) is None
+
+
+def test_a_given_token_of_logits_that_are_not_finite_is_refused() -> None:
+    with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
+        Sampler(Sampling(), ()).score(floats(0, math.nan), 0)

@@ -26,7 +26,7 @@ from app.engine.messages import (
     Sampling,
     Tokens,
 )
-from app.engine.sampler import Sampler
+from app.engine.sampler import Sampler, logprob
 from app.model.shape import LANES
 from app.model.vocabulary import Vocabulary
 from tests.app.engine.fake_runner import SHAPE, FakeRunner, logits
@@ -393,6 +393,12 @@ def test_a_malformed_generation_fails_alone(generation: Generation, reason: str)
     assert ids(said, 2) == greedy([1, 2], 4)
 
 
+def test_more_forced_tokens_than_there_may_be_fail_alone() -> None:
+    scheduler, _ = make()
+    scheduler.submit(1, Generation((1,), 1, forced=(2, 3)))
+    assert drain(scheduler) == [Failed(1, "2 tokens are forced, of at most 1")]
+
+
 def test_a_runtime_error_while_prefilling_fails_that_generation_only() -> None:
     scheduler, runner = make()
     scheduler.submit(1, Generation((1, 2), max_tokens=4))
@@ -470,6 +476,49 @@ def test_logprobs_come_with_the_tokens_that_asked() -> None:
     said = [m for m in drain(scheduler) if isinstance(m, Tokens)]
     assert [len(m.logprobs[0].top) for m in said] == [3, 3]
     assert all(m.logprobs[0].top[0] == (m.ids[0], m.logprobs[0].chosen) for m in said)
+
+
+@pytest.mark.parametrize("drafter", [None, Drafter()])
+@pytest.mark.parametrize("beside", [False, True])
+def test_forced_tokens_are_scored_and_then_others_chosen(drafter: Drafter | None, beside: bool) -> None:
+    scheduler, runner = make(drafter=drafter)
+    text = (5, 9, 1, 33, 2, 2, 17, 40, 8, 3, 21)
+    if beside:
+        scheduler.submit(2, Generation((1, 2), max_tokens=20))
+    sampling = Sampling(logprobs=2)
+    scheduler.submit(1, Generation(text[:1], 13, sampling, stop_ids=(33,), forced=text[1:]))
+    said = drain(scheduler)
+    found = [score for m in said if isinstance(m, Tokens) and m.number == 1 for score in m.logprobs]
+    assert ids(said, 1) == [*text[1:], *greedy([*text], 3)]
+    for at, token in enumerate(ids(said, 1), start=1):
+        expected = logprob(logits([*text, *greedy([*text], 3)][:at]), token, 2)
+        assert found[at - 1].chosen == pytest.approx(expected.chosen, abs=1e-4)
+        assert found[at - 1].top[0][0] == expected.top[0][0]
+    assert bool(runner.extends) == (drafter is not None and not beside)
+    if beside:
+        assert ids(said, 2) == greedy([1, 2], 20)
+
+
+def test_a_generation_that_is_all_forced_ends_with_its_last_token() -> None:
+    scheduler, _ = make(drafter=Drafter())
+    scheduler.submit(1, Generation((5,), 8, Sampling(logprobs=0), forced=(9, 1, 33, 2, 2, 17, 40, 8)))
+    said = drain(scheduler)
+    assert ids(said, 1) == [9, 1, 33, 2, 2, 17, 40, 8]
+    assert finished(said, 1).reason == "length"
+
+
+def test_forced_tokens_whose_logits_are_not_finite_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler, runner = make()
+    nothing = np.full(SHAPE.vocabulary, np.nan, np.float32)
+    prefill = runner.prefill
+
+    def poisoned(entry: Entry, tokens: Ints, rows: list[int]) -> Floats:
+        prefill(entry, tokens, rows)
+        return nothing
+
+    monkeypatch.setattr(runner, "prefill", poisoned)
+    scheduler.submit(1, Generation((1,), max_tokens=4, forced=(2, 3)))
+    assert drain(scheduler)[1:] == [Failed(1, "the model's logits are not finite")]
 
 
 def test_stats_count_what_was_computed() -> None:

@@ -223,3 +223,17 @@ def test_every_token_is_computed_once_and_padding_fits(start: int, count: int, w
         assert at + width <= 256
         at += taken
     assert at == max(start, end)
+
+
+def test_forced_tokens_are_scored_and_then_others_chosen(decoder: BoundDecoder) -> None:
+    plain, _ = write(decoder, Generation(tuple(TEXT[:12]), 4, stop_ids=(END,)))
+    sampling = Sampling(logprobs=1)
+    forced, end = write(
+        decoder, Generation((TEXT[0],), 15, sampling, stop_ids=(END, TEXT[3]), forced=tuple(TEXT[1:12]))
+    )
+    tokens = [token for work in forced for token in work.ids]
+    assert tokens == [*TEXT[1:12], *(token for work in plain for token in work.ids)]
+    assert end == "length"
+    scores = [score for work in forced for score in work.logprobs]
+    assert len(scores) == 15
+    assert all(score.chosen <= score.top[0][1] for score in scores)
