@@ -23,6 +23,9 @@ STATUS = {
     "deadline_exceeded": 504,
 }
 
+OPENAI_STATUS = STATUS | {"invalid_request": 400}
+"""Under /v1, where OpenAI's clients look for 400."""
+
 
 class ServiceError(Exception):
     """An answer that is not the one asked for; the message never repeats what the client sent."""
@@ -35,8 +38,13 @@ class ServiceError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status of this error."""
+        """The HTTP status of this error, except under /v1."""
         return STATUS[self.code]
+
+    @property
+    def openai_status(self) -> int:
+        """The HTTP status of this error under /v1."""
+        return OPENAI_STATUS[self.code]
 
 
 class ContentFilterError(ServiceError):

@@ -178,7 +178,7 @@ def _middleware(settings: Settings, metrics: Metrics, paths: frozenset[str]) -> 
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],  # of a named origin, whatever its client library adds
         allow_private_network=True,
-        expose_headers=["X-Request-ID", "Retry-After"],
+        expose_headers=["X-Request-ID", "Retry-After", "X-Warning", "X-Prompt-Truncated"],
     )
     checked = settings.allowed_hosts or is_loopback(settings.host)
     return [

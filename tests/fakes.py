@@ -33,8 +33,9 @@ class FakeSteps:
         self.prefilled: Prefilled | None = None
         self.finished: Finished | None = None
         self._generation = generation
-        self._ids = iter(script[: generation.max_tokens])
-        self._reason = "length" if len(script) > generation.max_tokens else "stop"
+        room = generation.max_tokens - len(generation.forced)
+        self._ids = iter((*generation.forced, *script[:room]))
+        self._reason = "length" if len(script) > room else "stop"
         self._engine = engine
 
     def __aiter__(self) -> FakeSteps:

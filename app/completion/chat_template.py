@@ -72,6 +72,7 @@ class ChatPrompt:
 
     messages: tuple[Message, ...]
     template: ChatTemplate
+    field: str = "messages"
 
     @property
     def text(self) -> str:

@@ -47,6 +47,9 @@ def job_with_defaults(
     phrases: Sequence[str] = (),
     suffix: str = "",
     owner: str = "",
+    stop_ids: Sequence[int] = (),
+    endless: bool = False,
+    scores_prompt: bool = False,
 ) -> Job:
     """A job; see its attributes. Of the server's policy and the request's, the stricter one counts."""
     max_tokens = given(max_tokens, min(settings.default_max_tokens, limits.max_tokens))
@@ -70,6 +73,9 @@ def job_with_defaults(
         phrases=tuple(phrases),
         suffix=suffix,
         owner=owner,
+        stop_ids=tuple(stop_ids),
+        endless=endless,
+        scores_prompt=scores_prompt,
     )
 
 

@@ -16,10 +16,12 @@ class Detokenizer:
 
     Attributes:
         typed: Bytes at the beginning that a person has typed already: they are not shown.
+        pushed: The bytes of the last ids, without those.
     """
 
     def __init__(self, tokenizer: Tokenizer, typed: int = 0) -> None:
         self.typed = typed
+        self.pushed = b""
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -28,4 +30,10 @@ class Detokenizer:
         data = self._tokenizer.detokenize(ids)
         hidden = min(self.typed, len(data))
         self.typed -= hidden
-        return self._decoder.decode(data[hidden:])
+        self.pushed = data[hidden:]
+        return self._decoder.decode(self.pushed)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the last bytes wait for the rest of their character."""
+        return self._decoder.getstate()[0] != b""

@@ -39,6 +39,9 @@ class Job:
         phrases: A person's own, preferred where they fit what is typed.
         suffix: The text behind the caret.
         owner: Who may find what is computed for it in the engine's caches.
+        stop_ids: Tokens that end a completion beside the model's own.
+        endless: Whether the model may not end the text by itself.
+        scores_prompt: Whether the prompt's tokens are scored: each gets its log probability.
     """
 
     prompt: Prompt
@@ -60,6 +63,17 @@ class Job:
     phrases: tuple[str, ...] = ()
     suffix: str = ""
     owner: str = ""
+    stop_ids: tuple[int, ...] = ()
+    endless: bool = False
+    scores_prompt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TopLogprob:
+    """One of the likeliest tokens at a place: its bytes and the natural logarithm of its probability."""
+
+    data: bytes
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +81,16 @@ class TokenLogprob:
     """A token that was shown.
 
     Attributes:
-        offset: Where it begins in the completion, in characters.
-        logprob: Natural logarithm of its probability.
-        top: The likeliest tokens at its place, with theirs.
+        data: Its bytes, which may begin or end inside a character.
+        offset: Where it begins in the completion, in characters; negative in the prompt.
+        logprob: Natural logarithm of its probability; None for the first of a text.
+        top: The likeliest tokens at its place; None for the first of a text.
     """
 
-    token: str
+    data: bytes
     offset: int
-    logprob: float
-    top: tuple[tuple[str, float], ...]
+    logprob: float | None
+    top: tuple[TopLogprob, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +157,15 @@ class Outcome:
     timings: Timings
 
 
-Event = Piece | Outcome
-"""What a request yields while it runs: pieces as they become ready, then one outcome for each job."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job begins: this is what its prompt's window keeps."""
+
+    window: Window
+
+
+Event = Opened | Piece | Outcome
+"""What a request yields while it runs: each job's beginning, pieces as they are ready, an outcome a job."""
 
 
 def stricter(floor: Policy, asked: Policy | None) -> Policy:

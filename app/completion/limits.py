@@ -11,7 +11,7 @@ from app.settings import Settings
 LARGEST_SEED = 2**53 - 1
 """Every JSON client keeps integers up to this exactly."""
 
-MOST_STOPS = 4
+MOST_STOPS = 16
 """Stop strings of a request."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import AlternativeText, Choice, FinishReason, Piece
+from app.completion.job import AlternativeText, Choice, FinishReason, Piece, TokenLogprob
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output_guard import OutputGuard
 from app.completion.stop_strings import StopScanner
@@ -29,6 +29,7 @@ class ChoiceOutput:
         text: Everything shown so far.
         times: When its tokens came; the pipeline sets them.
         alternatives: Other suggestions; the pipeline sets them.
+        scored: Log probabilities of the prompt's tokens; the pipeline sets them.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ChoiceOutput:
         self.text = ""
         self.times = TokenTimes()
         self.alternatives: tuple[AlternativeText, ...] = ()
+        self.scored: tuple[TokenLogprob, ...] = ()
         self._detokenizer = detokenizer
         self._stop = stop
         self._guard = guard
@@ -86,7 +88,9 @@ class ChoiceOutput:
         """The ended choice, with the echoed prompt before its text; a rejected choice has no text."""
         assert self.reason is not None
         rejected = self.reason == "content_filter"
-        logprobs = None if self._logprobs is None else () if rejected else tuple(self._logprobs.reported)
+        logprobs = None
+        if self._logprobs is not None:
+            logprobs = self.scored if rejected else (*self.scored, *self._logprobs.reported)
         confidences = () if self._words is None else tuple(self._words.confidences)
         return Choice(
             self.index,
@@ -126,7 +130,12 @@ class ChoiceOutput:
             characters = self._detokenizer.push((number,))
             shown = not hidden or characters != ""
             if self._logprobs is not None and shown:
-                self._logprobs.add(characters, tokens.logprobs[index])
+                self._logprobs.add(
+                    characters,
+                    tokens.logprobs[index],
+                    self._detokenizer.pushed,
+                    inside=self._detokenizer.inside,
+                )
             if self._words is not None and tokens.scores and shown:
                 self._words.add(self._decoded, tokens.scores[index])
             self._decoded += len(characters)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.completion.concurrency import gather_all
 from app.completion.detokenizer import Detokenizer
 from app.completion.guard_thread import GuardThread
-from app.completion.job import AlternativeText, Job, Outcome, Piece, Usage
-from app.completion.logprobs import ShownLogprobs
+from app.completion.job import AlternativeText, Job, Opened, Outcome, Piece, Usage
+from app.completion.logprobs import ScoredPrompt, ShownLogprobs, TopTokens
 from app.completion.output import ChoiceOutput
 from app.completion.output_guard import DeferredGuard, OutputGuard
-from app.completion.preparation import Preparation, Start
+from app.completion.preparation import Preparation
+from app.completion.run import PieceQueue, Run
 from app.completion.stop_strings import StopScanner
 from app.completion.suffix import SuffixScanner, likeliest
 from app.completion.timings import Timings
@@ -48,38 +49,8 @@ SEEDS = 2**63
 NOTHING = -100.0
 """Log of a probability that is not known."""
 
-PieceQueue = asyncio.Queue[Piece | None]
-"""Pieces of a request's choices in the order in which they become ready; None after the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A job that runs.
-
-    Attributes:
-        first_index: Index of its first choice among those of the request.
-        pieces: Receives each piece as soon as it may be shown; None where the completion is not streamed.
-        guard: Checks all of its texts, also when the service gets a new guard meanwhile.
-        start: What the engine goes on from.
-        started: In seconds of `time.perf_counter`.
-    """
-
-    job: Job
-    first_index: int
-    pieces: PieceQueue | None
-    guard: Guard
-    start: Start
-    started: float
-
-    @property
-    def streamed(self) -> bool:
-        """Whether pieces are shown before the end."""
-        return self.pieces is not None
-
-    def put(self, piece: Piece | None) -> None:
-        """Show a piece, where the completion is streamed."""
-        if piece is not None and self.pieces is not None:
-            self.pieces.put_nowait(piece)
+NEVER = -1e9
+"""Added to the logit of a token that must not be chosen."""
 
 
 class Pipeline:
@@ -130,7 +101,8 @@ class Pipeline:
         try:
             async with asyncio.timeout(job.timeout) as limit:
                 start = await self._preparation.prepare(job, guard)
-                run = _Run(job, first_index, pieces, guard, start, started)
+                run = Run(job, first_index, pieces, guard, start, started)
+                run.put(Opened(start.window))
                 outputs += [self._output(run, first_index + number) for number in range(job.choices)]
                 await gather_all([self._write(run, outputs, number) for number in range(job.choices)])
         except TimeoutError:
@@ -148,11 +120,18 @@ class Pipeline:
         guard = self.guard
         return await self._guard_thread.run(len(text), lambda: guard.check(text))
 
-    def _output(self, run: _Run, index: int, attempt: int = 1) -> ChoiceOutput:
+    async def masked(self, text: str) -> str:
+        """A text with masks where the guard finds something, whatever the policy."""
+        guard = self.guard
+        return await self._guard_thread.run(len(text), lambda: guard.mask(text, guard.check(text)))
+
+    def _output(self, run: Run, index: int, attempt: int = 1) -> ChoiceOutput:
         guarded = run.job.policy != "off"
         logprobs: ShownLogprobs | None = None
         if run.job.sampling.logprobs is not None:
-            logprobs = ShownLogprobs(self._tokenizer, run.guard if guarded else None)
+            before = run.start.prompt.before
+            top = TopTokens(self._tokenizer, run.guard if guarded else None, before)
+            logprobs = ShownLogprobs(top, unshown=run.job.scores_prompt)
         return ChoiceOutput(
             index,
             attempt,
@@ -165,10 +144,10 @@ class Pipeline:
             stream_interval=1 if run.streamed or run.job.stop else DETOKENIZED_TOKENS,
         )
 
-    async def _write(self, run: _Run, outputs: list[ChoiceOutput], number: int) -> None:
+    async def _write(self, run: Run, outputs: list[ChoiceOutput], number: int) -> None:
         """Write one choice; again while it is rejected, nothing of it was shown and retries are left."""
         output = outputs[number]
-        if run.job.echo:
+        if run.job.echo and not run.job.scores_prompt:
             run.put(Piece(output.index, run.start.prompt.text))
         await self._sample(run, output)
         while self._is_retried(run, output):
@@ -178,7 +157,7 @@ class Pipeline:
         if run.job.suffix and output.text and output.alternatives and not run.streamed:
             await self._prefer(run, output)
 
-    async def _prefer(self, run: _Run, output: ChoiceOutput) -> None:
+    async def _prefer(self, run: Run, output: ChoiceOutput) -> None:
         """Put that candidate first which the suffix goes on from best."""
 
         async def probability(text: str) -> float:
@@ -194,11 +173,11 @@ class Pipeline:
         if best := await likeliest(output.candidates, probability):
             output.take(best)
 
-    def _is_retried(self, run: _Run, output: ChoiceOutput) -> bool:
+    def _is_retried(self, run: Run, output: ChoiceOutput) -> bool:
         shown = run.streamed and output.text != ""
         return output.reason == "content_filter" and not shown and output.attempt <= self._retries
 
-    async def _sample(self, run: _Run, output: ChoiceOutput) -> None:
+    async def _sample(self, run: Run, output: ChoiceOutput) -> None:
         """Write one sample to its end; an exception or a cancellation frees the engine's slot."""
         try:
             async with self._engine.generate(self._generation(run, output)) as steps:
@@ -206,11 +185,18 @@ class Pipeline:
         finally:
             self._metrics.generation_tokens.inc(output.tokens)
 
-    async def _read(self, run: _Run, output: ChoiceOutput, steps: Steps) -> None:
+    async def _read(self, run: Run, output: ChoiceOutput, steps: Steps) -> None:
         """Read tokens until the generation ends, or a stop string or the guard ends the output."""
+        scored = self._scored_prompt(run)
         async for tokens in steps:
             self._note_times(run, output, steps, tokens)
-            if output.reason is None:
+            if scored is not None and not output.scored:
+                tokens = scored.take(tokens)
+                if scored.complete:
+                    output.scored = scored.reported
+                    if output.attempt == 1:
+                        run.put(Piece(output.index, run.start.prompt.text, scored.reported))
+            if output.reason is None and run.job.max_tokens and tokens.ids:
                 run.put(output.push(tokens))
             if output.reason and not run.job.alternatives:
                 return
@@ -223,7 +209,22 @@ class Pipeline:
         if steps.finished is not None:
             output.alternatives = self._alternatives(run, steps.finished.alternatives)
 
-    def _alternatives(self, run: _Run, found: Sequence[Alternative]) -> tuple[AlternativeText, ...]:
+    def _scored_prompt(self, run: Run) -> ScoredPrompt | None:
+        """Where the prompt's tokens are scored, what takes them; a start token is not the text's."""
+        if not run.job.scores_prompt:
+            return None
+        top = TopTokens(self._tokenizer, run.guard if run.job.policy != "off" else None)
+        first, *rest = run.start.window.ids
+        return ScoredPrompt(
+            self._tokenizer,
+            top,
+            run.start.prompt.text,
+            None if first == self._manifest.start_id else first,
+            len(rest),
+            prefix_space=self._manifest.prefix_space,
+        )
+
+    def _alternatives(self, run: Run, found: Sequence[Alternative]) -> tuple[AlternativeText, ...]:
         """The texts of other suggestions, each once, but for those that the guard rejects."""
         texts: dict[str, float] = {}
         plain = replace(run.job.sampling, logprobs=None)  # other words come without
@@ -237,7 +238,7 @@ class Pipeline:
                 texts.setdefault(output.text, alternative.probability)
         return tuple(AlternativeText(text, probability) for text, probability in texts.items())
 
-    def _note_times(self, run: _Run, output: ChoiceOutput, steps: Steps, tokens: Tokens) -> None:
+    def _note_times(self, run: Run, output: ChoiceOutput, steps: Steps, tokens: Tokens) -> None:
         now, times = time.perf_counter(), output.times
         if times.first is None:
             times.first, times.prefilled = now, steps.prefilled
@@ -246,20 +247,24 @@ class Pipeline:
             self._metrics.inter_token_seconds.observe((now - times.last) / len(tokens.ids))
         times.last = now
 
-    def _generation(self, run: _Run, output: ChoiceOutput) -> Generation:
+    def _generation(self, run: Run, output: ChoiceOutput) -> Generation:
         job, sampling = run.job, run.job.sampling
         if output.attempt > 1:
             sampling = replace(sampling, temperature=max(sampling.temperature, RETRY_TEMPERATURE))
         number = output.index - run.first_index
         seed = (sampling.seed + number + job.choices * (output.attempt - 1)) % SEEDS
-        if seed != sampling.seed or self.bias:
+        if seed != sampling.seed or self.bias or job.endless:
             sampling = replace(sampling, seed=seed, logit_bias=self._bias(job))
         room = self._manifest.sequence_length - len(run.start.window.ids)
+        prompt, forced = run.start.window.ids, tuple[int, ...]()
+        if job.scores_prompt:
+            prompt, forced = prompt[:1], prompt[1:]
         return Generation(
-            prompt=run.start.window.ids,
-            max_tokens=min(job.max_tokens, room),
+            prompt=prompt,
+            max_tokens=max(1, len(forced) + min(job.max_tokens, room)),
             sampling=sampling,
-            stop_ids=self._manifest.end_ids,
+            stop_ids=(*self._manifest.end_ids, *job.stop_ids),
+            forced=forced,
             typed=run.start.typed,
             scores=job.scored,
             alternatives=job.alternatives if output.attempt == 1 else 0,
@@ -269,10 +274,12 @@ class Pipeline:
         )
 
     def _bias(self, job: Job) -> LogitBias:
-        own = job.sampling.logit_bias
-        return (*own, *self.bias) if job.policy != "off" else own
+        bias = job.sampling.logit_bias
+        if job.endless:
+            bias += tuple((number, NEVER) for number in self._manifest.end_ids)
+        return (*bias, *self.bias) if job.policy != "off" else bias
 
-    def _outcome(self, run: _Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
+    def _outcome(self, run: Run, outputs: Sequence[ChoiceOutput]) -> Outcome:
         start = run.start
         echo = start.prompt.text if run.job.echo else ""
         healed = len(start.typed.decode(errors="ignore"))
@@ -305,7 +312,7 @@ class Pipeline:
         metrics.decode_seconds.observe(timings.decode_ms / 1000)
 
 
-def _output_guard(run: _Run) -> OutputGuard | None:
+def _output_guard(run: Run) -> OutputGuard | None:
     """The guard of one choice: piece by piece where it is streamed, at its end where it is not."""
     policy = run.job.policy
     if policy == "off":
@@ -322,7 +329,7 @@ def _word_scanner(job: Job) -> WordScanner | None:
     return WordScanner(job.until, job.min_confidence)
 
 
-def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
+def _cut_short(run: Run, outputs: Sequence[ChoiceOutput]) -> None:
     """End the choices that the deadline has interrupted.
 
     Raises:
@@ -336,7 +343,7 @@ def _cut_short(run: _Run, outputs: Sequence[ChoiceOutput]) -> None:
         run.put(piece)
 
 
-def _usage(run: _Run, outputs: Sequence[ChoiceOutput]) -> Usage:
+def _usage(run: Run, outputs: Sequence[ChoiceOutput]) -> Usage:
     prefilled = [output.times.prefilled for output in outputs]
     return Usage(
         prompt=len(run.start.window.ids),

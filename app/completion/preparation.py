@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.completion.chat_template import ChatPrompt
+from app.completion.chat_window import keep_turns
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
@@ -77,7 +79,7 @@ class Preparation:
         window = replace(window, shortened=isinstance(prompt, PlainPrompt) and prompt.shortened)
         if window.dropped or window.shortened:
             if job.refuse_truncation:
-                raise InvalidRequestError("prompt", f"longer than its window of {window.limit} tokens")
+                raise InvalidRequestError(prompt.field, f"longer than its window of {window.limit} tokens")
             self._metrics.truncated.inc()
         return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare))
 
@@ -140,15 +142,27 @@ class Preparation:
     async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes, bool]:
         """The tokens that the model sees, the bytes that it must go on with, and whether these are rare.
 
-        For a prompt without tokens, the one that starts a text, or else the one that ends it.
+        Of a text the newest tokens, of a conversation its system message and newest turns. For a prompt
+        without tokens, the one that starts a text, or else the one that ends it.
         """
         ids, typed, rare = await self._tokenize(job, prompt)
         start_id = self._manifest.start_id
         if not ids and start_id is None:
             ids = self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
-        window = keep_newest(ids, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
-        return window, typed, rare
+        kept = ids
+        if isinstance(prompt, ChatPrompt):
+            kept = await self._turns(prompt, ids, limit - (start_id is not None))
+        window = keep_newest(kept, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
+        return replace(window, dropped=window.dropped + len(ids) - len(kept)), typed, rare
+
+    async def _turns(self, prompt: ChatPrompt, ids: Sequence[int], limit: int) -> Sequence[int]:
+        """The tokens of a conversation, without its oldest turns where they do not fit."""
+        if len(ids) <= limit:
+            return ids
+        return await self._tokenizer_pool.run(
+            prompt.characters, lambda tokenizer: keep_turns(prompt, limit, tokenizer)
+        )
 
     async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes, bool]:
         """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes.

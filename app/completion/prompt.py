@@ -1,10 +1,10 @@
-"""What is to be continued: one text, or a conversation (`chat_template.ChatPrompt`)."""
+"""What is to be continued: a text, tokens, or a conversation (`chat_template.ChatPrompt`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 from app.model.tokenizer import Tokenizer
 
@@ -16,6 +16,7 @@ class Prompt(Protocol):
         text: What an answer with `echo` repeats.
         before: The text right before the completion: a bad word may begin in it.
         characters: Its length.
+        field: Of the request, for errors.
     """
 
     @property
@@ -33,7 +34,12 @@ class Prompt(Protocol):
         """See above."""
         ...
 
-    def filtered(self, guard: Callable[[str], str]) -> Self:
+    @property
+    def field(self) -> str:
+        """See above."""
+        ...
+
+    def filtered(self, guard: Callable[[str], str]) -> Prompt:
         """The prompt with each of its texts replaced by what the guard makes of it."""
         ...
 
@@ -59,6 +65,11 @@ class PlainPrompt:
         """Of the text."""
         return len(self.text)
 
+    @property
+    def field(self) -> str:
+        """Of the request."""
+        return "prompt"
+
     def filtered(self, guard: Callable[[str], str]) -> PlainPrompt:
         """The prompt as the guard lets it pass."""
         return PlainPrompt(guard(self.text), self.shortened)
@@ -66,3 +77,35 @@ class PlainPrompt:
     def tokens(self, tokenizer: Tokenizer) -> list[int]:
         """Token ids of the text."""
         return tokenizer.tokenize(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrompt:
+    """A prompt that is token ids, and the text that they stand for."""
+
+    ids: tuple[int, ...]
+    text: str
+
+    @property
+    def before(self) -> str:
+        """The text."""
+        return self.text
+
+    @property
+    def characters(self) -> int:
+        """Of the text."""
+        return len(self.text)
+
+    @property
+    def field(self) -> str:
+        """Of the request."""
+        return "prompt"
+
+    def filtered(self, guard: Callable[[str], str]) -> TokenPrompt | PlainPrompt:
+        """The prompt itself, or where the guard changes its text, that text."""
+        text = guard(self.text)
+        return self if text == self.text else PlainPrompt(text)
+
+    def tokens(self, tokenizer: Tokenizer) -> list[int]:
+        """The ids."""
+        return list(self.ids)

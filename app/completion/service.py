@@ -15,7 +15,8 @@ from app.completion.chat_template import ChatTemplate
 from app.completion.concurrency import gather_all
 from app.completion.job import Event, Job, Outcome
 from app.completion.limits import Limits
-from app.completion.pipeline import PieceQueue, Pipeline
+from app.completion.pipeline import Pipeline
+from app.completion.run import PieceQueue
 from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
@@ -120,7 +121,7 @@ class Service:
             self.metrics.observe_model(self.manifest, self.engine.runtime, self.engine.slots)
 
     async def run(self, jobs: Sequence[Job]) -> AsyncGenerator[Event]:
-        """Run a request's jobs side by side: pieces as they become ready, then one outcome for each job.
+        """Run a request's jobs side by side: beginnings, pieces as they are ready, an outcome for each job.
 
         The choices of all jobs are numbered consecutively. Read it under `contextlib.aclosing`: closing it
         ends the work and frees its slots.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from app.completion.prompt import Prompt
 from app.model.tokenizer import Tokenizer
+
+T = TypeVar("T")
 
 SHORT = 1000
 """Characters that are tokenized at once: at most some milliseconds. 8,192 letters in a row take 250."""
@@ -27,10 +30,14 @@ class TokenizerPool:
 
     async def ids(self, prompt: Prompt) -> list[int]:
         """Token ids of a prompt."""
-        if prompt.characters <= SHORT:
-            return prompt.tokens(self._tokenizer)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._long, prompt)
+        return await self.run(prompt.characters, prompt.tokens)
 
-    def _long(self, prompt: Prompt) -> list[int]:
+    async def run(self, characters: int, work: Callable[[Tokenizer], T]) -> T:
+        """The result of work that tokenizes so many characters."""
+        if characters <= SHORT:
+            return work(self._tokenizer)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._long, work)
+
+    def _long(self, work: Callable[[Tokenizer], T]) -> T:
         self._other = self._other or self._open_another()
-        return prompt.tokens(self._other)
+        return work(self._other)

@@ -87,7 +87,7 @@ class Generation:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Every token id that indexes something: the prompt's, forced ones, those of phrases, and with a bias."""
+        """Every token id that indexes something: of the prompt, forced, of phrases, or with a bias."""
         phrased = tuple(token for phrase in self.phrases for token in phrase.tokens)
         return self.prompt + self.forced + phrased + tuple(token for token, _ in self.sampling.logit_bias)
 

@@ -20,13 +20,14 @@ from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.http.schemas.fields import Body
 from app.http.schemas.limit_check import describe_limits
+from app.http.schemas.responses import ResponseRequest
 from app.http.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
 from app.settings import Settings
 
 VERSION = "0.1.0"
 """Of the package, as pyproject.toml has it."""
 
-PROBES = ("/livez", "/readyz")
+PROBES = ("/livez", "/readyz", "/health")
 """What balancers and orchestrators ask."""
 
 ALWAYS_OPEN = (*PROBES, "/autocomplete.js", "/", "/static/")
@@ -39,9 +40,10 @@ curl -s http://127.0.0.1:8000/complete -H 'Content-Type: application/json' \\
 ```
 
 `/complete` is the native route. `/v1/*` takes OpenAI's clients by their base URL. Where API keys are
-configured, every route but `/livez`, `/readyz`, `/autocomplete.js` and the playground at `/` wants one:
-`Authorization: Bearer KEY`. Every answer has an `X-Request-ID`; every error has one envelope, and under `/v1`
-OpenAI's shape.
+configured, every route but `/livez`, `/readyz`, `/health`, `/autocomplete.js` and the playground at `/` wants
+one: `Authorization: Bearer KEY`. Every answer has an `X-Request-ID`; every error has one envelope, and under
+`/v1` OpenAI's shape. There `X-Warning` names the fields of a request that change nothing, and
+`X-Prompt-Truncated` says how many tokens the window has cut.
 """
 """What a reader of the documentation sees first."""
 
@@ -49,6 +51,7 @@ BODIES: tuple[type[Body], ...] = (
     CompleteRequest,
     CompletionRequest,
     ChatRequest,
+    ResponseRequest,
     TokenizeRequest,
     DetokenizeRequest,
     ModerateRequest,

@@ -39,13 +39,14 @@ def envelope(error: ServiceError, scope: Scope) -> bytes:
     """The body of an error, as JSON; its code is noted in the request's record."""
     record = record_of(scope)
     record.error = error.code
-    shape = openai_error_body if scope["path"].startswith("/v1/") else error_body
+    shape = openai_error_body if _is_openai(scope) else error_body
     return to_json({"error": shape(error, record.request_id)})
 
 
 def error_response(error: ServiceError, scope: Scope) -> Response:
     """The answer that an error becomes."""
-    response = Response(envelope(error, scope), error.status, media_type="application/json")
+    status = error.openai_status if _is_openai(scope) else error.status
+    response = Response(envelope(error, scope), status, media_type="application/json")
     if isinstance(error, RetryableError):
         response.headers["Retry-After"] = str(ceil(error.retry_after))
     if isinstance(error, UnsupportedMediaTypeError):
@@ -54,6 +55,12 @@ def error_response(error: ServiceError, scope: Scope) -> Response:
         for challenge in CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
     return response
+
+
+def _is_openai(scope: Scope) -> bool:
+    """Whether the route is one of OpenAI's, or would be."""
+    path: str = scope["path"]
+    return path.startswith("/v1/")
 
 
 def as_service_error(error: Exception) -> ServiceError:

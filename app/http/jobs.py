@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.context_window import keep_characters
 from app.completion.defaults import given, job_with_defaults
 from app.completion.job import Job
 from app.completion.limits import Limits
-from app.completion.prompt import PlainPrompt, Prompt
+from app.completion.prompt import PlainPrompt, Prompt, TokenPrompt
 from app.errors import InvalidRequestError
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.http.schemas.openai import OpenAIRequest
+from app.http.schemas.responses import ResponseRequest
+from app.model.tokenizer import Tokenizer
 from app.settings import Settings
 
 
@@ -46,24 +51,36 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
     )
 
 
-def completion_jobs(body: CompletionRequest, settings: Settings, limits: Limits) -> list[Job]:
+def completion_jobs(
+    body: CompletionRequest, settings: Settings, limits: Limits, tokenizer: Tokenizer
+) -> list[Job]:
     """The jobs that a request to `/v1/completions` asks for: one for each prompt.
 
+    With `echo` and `logprobs` the prompt is scored, all of it.
+
     Raises:
-        InvalidRequestError: Too many completions, or `logit_bias` names a token that the model does not have.
+        InvalidRequestError: Too many completions, more samples than are shown, or a token id that the model
+            does not have.
     """
     if len(body.prompts) * given(body.n, 1) > limits.choices:
         raise InvalidRequestError("prompt", f"prompts times n: at most {limits.choices} is accepted")
+    if given(body.best_of, given(body.n, 1)) != given(body.n, 1):
+        raise InvalidRequestError("best_of", "only the value of n is supported: nothing is ranked")
+    max_tokens = min(given(body.max_tokens, settings.default_max_tokens), limits.max_tokens)
+    scored = bool(body.echo) and body.logprobs is not None
     return [
         _openai_job(
             body,
             settings,
             limits,
-            _plain_prompt(prompt, limits),
-            max_tokens=body.max_tokens,
+            _prompt(prompt, limits, tokenizer),
+            max_tokens=max_tokens,
+            reserved=min(max_tokens, 1) if scored else 1,
+            window=limits.sequence_tokens if scored else None,
             logprobs=body.logprobs,
             echo=bool(body.echo),
-            token_healing=bool(body.token_healing),
+            token_healing=bool(body.token_healing) and not scored,
+            scores_prompt=scored,
         )
         for prompt in body.prompts
     ]
@@ -73,27 +90,57 @@ def chat_job(body: ChatRequest, settings: Settings, limits: Limits, template: Ch
     """The job that a request to `/v1/chat/completions` asks for: as many tokens as fit, if it does not say.
 
     Raises:
-        InvalidRequestError: The messages are too long together, or `logit_bias` names a token that the model
-            does not have.
+        InvalidRequestError: The messages are too long together, or a token id is none of the model's.
     """
-    messages = tuple(
-        Message("system" if message.role == "developer" else message.role, message.text)
-        for message in body.messages
-    )
-    prompt = ChatPrompt(messages, template)
-    if prompt.characters > limits.prompt_characters:
-        reason = f"at most {limits.prompt_characters} characters are accepted together"
-        raise InvalidRequestError("messages", reason)
     asked = given(body.max_completion_tokens, body.max_tokens)
     return _openai_job(
         body,
         settings,
         limits,
-        prompt,
-        max_tokens=given(asked, limits.max_tokens),
-        reserved=given(asked, 1),
+        _conversation(
+            [(message.role, message.text) for message in body.messages], "messages", limits, template
+        ),
+        max_tokens=min(given(asked, limits.max_tokens), limits.max_tokens),
+        reserved=_reply(asked, settings, limits),
+        window=limits.sequence_tokens,
         logprobs=given(body.top_logprobs, 0) if body.logprobs else None,
     )
+
+
+def response_job(body: ResponseRequest, settings: Settings, limits: Limits, template: ChatTemplate) -> Job:
+    """The job that a request to `/v1/responses` asks for: a conversation, as in `chat_job`.
+
+    Raises:
+        InvalidRequestError: The input is too long.
+    """
+    job = _openai_job(
+        body,
+        settings,
+        limits,
+        _conversation(body.messages, "input", limits, template),
+        max_tokens=min(given(body.max_output_tokens, limits.max_tokens), limits.max_tokens),
+        reserved=_reply(body.max_output_tokens, settings, limits),
+        window=limits.sequence_tokens,
+        logprobs=None,
+    )
+    return replace(job, refuse_truncation=body.truncation == "disabled")
+
+
+def _reply(asked: int | None, settings: Settings, limits: Limits) -> int:
+    """Tokens that a conversation leaves to its reply: what is asked for, but not more than half of all."""
+    return min(given(asked, settings.default_max_tokens), limits.sequence_tokens - limits.default_window)
+
+
+def _conversation(
+    turns: Sequence[tuple[str, str]], field: str, limits: Limits, template: ChatTemplate
+) -> ChatPrompt:
+    """The prompt of turns, each a role and a text; a developer's are the system's."""
+    messages = tuple(Message("system" if role == "developer" else role, text) for role, text in turns)
+    prompt = ChatPrompt(messages, template, field)
+    if prompt.characters > limits.prompt_characters:
+        reason = f"at most {limits.prompt_characters} characters are accepted together"
+        raise InvalidRequestError(field, reason)
+    return prompt
 
 
 def _openai_job(
@@ -103,24 +150,51 @@ def _openai_job(
     prompt: Prompt,
     *,
     max_tokens: int | None,
-    reserved: int | None = None,
+    reserved: int,
+    window: int | None = None,
     logprobs: int | None,
     echo: bool = False,
     token_healing: bool = False,
+    scores_prompt: bool = False,
 ) -> Job:
+    min_tokens = given(body.min_tokens, 0)
+    if scores_prompt:  # clients that only want the prompt's scores ask for one token, and count on it
+        min_tokens = max(min_tokens, 1)
+    sampling = body.sampling(settings, logprobs=logprobs, logit_bias=_logit_bias(body, limits))
     return job_with_defaults(
         settings,
         limits,
         prompt,
-        body.sampling(settings, logprobs=logprobs, logit_bias=_logit_bias(body, limits)),
+        replace(sampling, min_tokens=min_tokens),
         max_tokens=max_tokens,
         reserved=reserved,
+        window=window,
         choices=body.n,
         stop=body.stops,
         echo=echo,
+        refuse_truncation=scores_prompt,
         token_healing=token_healing,
         owner=given(body.cache_salt, ""),
+        stop_ids=given(body.stop_token_ids, []),
+        endless=bool(body.ignore_eos),
+        scores_prompt=scores_prompt,
     )
+
+
+def _prompt(prompt: str | list[int], limits: Limits, tokenizer: Tokenizer) -> Prompt:
+    """A text, or token ids with the text that they stand for.
+
+    Raises:
+        InvalidRequestError: A token id is none of the model's.
+    """
+    if isinstance(prompt, str):
+        return _plain_prompt(prompt, limits)
+    if max(prompt) > limits.token_id:
+        raise InvalidRequestError("prompt", f"token ids are at most {limits.token_id}")
+    text = tokenizer.detokenize(prompt).decode(errors="replace")
+    if len(text) > limits.prompt_characters:
+        return _plain_prompt(text, limits)
+    return TokenPrompt(tuple(prompt), text)
 
 
 def _plain_prompt(text: str, limits: Limits, *, refuse: bool = False) -> PlainPrompt:

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidRequestError, UnsupportedMediaTypeError
@@ -37,6 +37,9 @@ RAW_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 LONGEST_NAME = 40
 """Characters of an unknown field's name that are compared with the known ones."""
+
+SIMILAR = 0.75
+"""Least similarity of a name that is suggested: `temprature` is `temperature`, `cache_prompt` no `prompt`."""
 
 
 class JsonRoute(APIRoute):
@@ -104,15 +107,20 @@ def _field_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for part in parts for name in part.get("properties", ()))
 
 
+def _rank(fault: ErrorDetails) -> tuple[int, int]:
+    """How much a fault says: the deeper the more, and a misspelt name more than the missing one."""
+    says = {"missing": 0, "extra_forbidden": 2, "literal_error": 3}
+    return len(fault["loc"]), says.get(fault["type"], 1)
+
+
 def _first_fault(error: ValidationError, names: frozenset[str]) -> InvalidRequestError:
     """The most precise fault that validation found; names and values of the client's are never repeated."""
     faults = error.errors(include_url=False, include_input=False)
-    # A misspelt name says more than the missing one that it was meant to be.
-    fault = max(faults, key=lambda fault: (len(fault["loc"]), fault["type"] == "extra_forbidden"))
+    fault = max(faults, key=_rank)
     if fault["type"] == "json_invalid":
         return InvalidRequestError(None, f"not valid JSON: {fault['ctx']['error']}")
     field = ".".join(str(part) for part in fault["loc"] if isinstance(part, int) or part in names) or None
     if fault["type"] == "extra_forbidden":
-        close = get_close_matches(str(fault["loc"][-1])[:LONGEST_NAME], names, 1)
+        close = get_close_matches(str(fault["loc"][-1])[:LONGEST_NAME], names, 1, SIMILAR)
         return InvalidRequestError(field, "unknown field" + "".join(f"; is it {name}?" for name in close))
-    return InvalidRequestError(field, fault["msg"].removeprefix("Value error, "))
+    return InvalidRequestError(field, fault["msg"].removeprefix("Value error, ").removeprefix("Input "))

@@ -6,11 +6,12 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import trace
 from starlette.types import Scope
 
+from app.completion.context_window import Window
 from app.completion.job import Outcome
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -29,6 +30,8 @@ class RequestRecord:
         left: Whether the client was gone before the answer was complete.
         error: Code of the error that was answered.
         outcomes: What was completed, one outcome a prompt.
+        windows: What was kept of the prompts, as soon as that is known.
+        ignored: Fields of the request that change nothing.
     """
 
     request_id: str
@@ -38,6 +41,8 @@ class RequestRecord:
     left: bool = False
     error: str | None = None
     outcomes: Sequence[Outcome] = ()
+    windows: list[Window] = field(default_factory=list)
+    ignored: Sequence[str] = ()
 
     def facts(self) -> dict[str, object]:
         """Counts and times (milliseconds) of what was completed, for the log."""
@@ -59,9 +64,15 @@ class RequestRecord:
         }
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """What every answer carries."""
-        named = [(b"x-request-id", self.request_id.encode())]
-        return named if self.traceparent is None else [*named, (b"traceparent", self.traceparent.encode())]
+        """What every answer carries, and what was ignored or cut."""
+        headers = {"x-request-id": self.request_id}
+        if self.traceparent is not None:
+            headers["traceparent"] = self.traceparent
+        if self.ignored:
+            headers["x-warning"] = f"without effect: {', '.join(self.ignored)}"
+        if any(window.dropped or window.shortened for window in self.windows):
+            headers["x-prompt-truncated"] = str(sum(window.dropped for window in self.windows))
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def open_record(scope: Scope) -> RequestRecord:

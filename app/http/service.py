@@ -9,17 +9,29 @@ from hashlib import sha256
 
 from fastapi import Request
 
-from app.completion.job import Event, Job, Outcome
+from app.completion.job import Event, Job, Opened, Outcome
 from app.completion.service import Service
 from app.http.disconnect import WhileConnected
 from app.http.request_record import record_of
-from app.http.sse import EventStream
+from app.http.schemas.limit_check import check_limits
+from app.http.schemas.openai import OpenAIRequest, ignored_fields
+from app.http.sse import EventStream, NamedEventStream
 
 
 def service_of(request: Request) -> Service:
     """The service that answers a request."""
     service: Service = request.app.state.service
     return service
+
+
+def check_openai_body(request: Request, body: OpenAIRequest) -> None:
+    """Check a body's limits, and note which of its fields change nothing: the answer's header names them.
+
+    Raises:
+        InvalidRequestError: See `check_limits`.
+    """
+    check_limits(body, service_of(request).limits)
+    record_of(request.scope).ignored = ignored_fields(body)
 
 
 async def complete_jobs(request: Request, jobs: Sequence[Job]) -> list[Outcome]:
@@ -31,24 +43,34 @@ async def complete_jobs(request: Request, jobs: Sequence[Job]) -> list[Outcome]:
     """
     async with WhileConnected(request.receive):
         outcomes = await service_of(request).complete(_owned(request, jobs))
-    record_of(request.scope).outcomes = outcomes
+    record = record_of(request.scope)
+    record.outcomes = outcomes
+    record.windows += [outcome.window for outcome in outcomes]
     return outcomes
 
 
 async def run_jobs(request: Request, jobs: Sequence[Job]) -> AsyncGenerator[Event]:
     """Run jobs for an answer that is sent as it is written; see `Service.run`."""
     outcomes: list[Outcome] = []
-    record_of(request.scope).outcomes = outcomes
+    record = record_of(request.scope)
+    record.outcomes = outcomes
     async with aclosing(service_of(request).run(_owned(request, jobs))) as events:
         async for event in events:
             if isinstance(event, Outcome):
                 outcomes.append(event)
+            elif isinstance(event, Opened):
+                record.windows.append(event.window)
             yield event
 
 
 def event_stream(request: Request, answers: AsyncGenerator[object]) -> EventStream:
     """An answer that is sent event by event."""
     return EventStream(answers, ping_seconds=service_of(request).settings.ping_seconds)
+
+
+def named_event_stream(request: Request, answers: AsyncGenerator[object]) -> NamedEventStream:
+    """An answer that is sent event by event, each named by its type."""
+    return NamedEventStream(answers, ping_seconds=service_of(request).settings.ping_seconds)
 
 
 def _owned(request: Request, jobs: Sequence[Job]) -> list[Job]:

@@ -6,7 +6,6 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from app.http.api import PROBES
 from app.main import create_app
 from app.settings import PREFIX, Settings
 from tests.docker.files import ROOT, board_queries, compose_services, read_yaml, used_series
@@ -101,7 +100,7 @@ def test_probes_and_monitor_ask_paths_that_the_service_answers_without_a_key() -
         if "get" in operation
     }
     assert {path: routes[path].split("_")[0] for path in asked} == asked
-    assert set(asked) == {*PROBES, "/metrics"}
+    assert set(asked) == {"/livez", "/readyz", "/metrics"}
     assert [
         CONTAINER[f"{name}Probe"]["httpGet"]["port"] for name in ("liveness", "readiness", "startup")
     ] == ["http"] * 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
-from app.http.routes import chat, complete, completions, models, operations, pages, text
+from app.http.routes import chat, complete, completions, models, operations, pages, responses, text
 from app.settings import Settings
 
 
@@ -15,6 +15,7 @@ def routes_of(settings: Settings) -> list[BaseRoute]:
         complete.router,
         completions.router,
         chat.router,
+        responses.router,
         models.router,
         text.router,
         operations.router,

@@ -24,9 +24,9 @@ from app.http.schemas.chat import (
     Reply,
 )
 from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.http.schemas.limit_check import check_limits
 from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, fingerprint, openai_reason
-from app.http.service import complete_jobs, event_stream, run_jobs, service_of
+from app.http.schemas.window import window_report
+from app.http.service import check_openai_body, complete_jobs, event_stream, run_jobs, service_of
 from app.http.sse import EventStream
 
 NO_TEMPLATE = "this model has no chat template"
@@ -43,7 +43,7 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
 async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletion | EventStream:
     """Only where the model file has a chat template; with `"stream": true` as server-sent events."""
     service = service_of(request)
-    check_limits(body, service.limits)
+    check_openai_body(request, body)
     if service.chat_template is None:
         raise NotFoundError(NO_TEMPLATE)
     job = chat_job(body, service.settings, service.limits, service.chat_template)
@@ -68,6 +68,7 @@ async def chat_completions(request: Request, body: ChatRequest) -> ChatCompletio
             for choice in outcome.choices
         ],
         usage=OpenAIUsage.of([outcome]),
+        window=window_report(outcome.window),
     )
 
 
@@ -87,7 +88,8 @@ async def _events(
                     for choice in event.choices:
                         reason = openai_reason(choice.finish_reason)
                         end = ChunkChoice(index=choice.index, delta={}, finish_reason=reason)
-                        yield chunk.model_copy(update={"choices": [end]})
+                        update = {"choices": [end], "window": window_report(event.window)}
+                        yield chunk.model_copy(update=update)
                     if body.includes_usage:
                         yield chunk.model_copy(update={"usage": OpenAIUsage.of([event])})
 

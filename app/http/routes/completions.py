@@ -14,9 +14,9 @@ from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
 from app.http.schemas.completions import Completion, CompletionChoice, CompletionRequest
 from app.http.schemas.errors import COMPLETION_ERRORS, openai_errors
-from app.http.schemas.limit_check import check_limits
 from app.http.schemas.openai import OPENAI_STREAMED, OpenAIUsage, fingerprint, openai_reason
-from app.http.service import complete_jobs, event_stream, run_jobs, service_of
+from app.http.schemas.window import WindowReport, window_report
+from app.http.service import check_openai_body, complete_jobs, event_stream, run_jobs, service_of
 from app.http.sse import EventStream
 
 router = APIRouter(tags=["openai"], route_class=JsonRoute)
@@ -31,8 +31,8 @@ router = APIRouter(tags=["openai"], route_class=JsonRoute)
 async def completions(request: Request, body: CompletionRequest) -> Completion | EventStream:
     """Continue one prompt or several; with `"stream": true` as server-sent events."""
     service = service_of(request)
-    check_limits(body, service.limits)
-    jobs = completion_jobs(body, service.settings, service.limits)
+    check_openai_body(request, body)
+    jobs = completion_jobs(body, service.settings, service.limits, service.tokenizer)
     answer = Completion(
         id=f"cmpl-{record_of(request.scope).request_id}",
         created=int(time.time()),
@@ -49,7 +49,8 @@ async def completions(request: Request, body: CompletionRequest) -> Completion |
         for outcome in outcomes
         for choice in outcome.choices
     ]
-    return answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes)})
+    window = _window(outcomes)
+    return answer.model_copy(update={"choices": choices, "usage": OpenAIUsage.of(outcomes), "window": window})
 
 
 async def _events(
@@ -68,9 +69,15 @@ async def _events(
                     outcomes.append(event)
     for outcome in outcomes:
         for end in outcome.choices:
-            yield answer.model_copy(update={"choices": [_end(end, echoed[end.index])]})
+            choice = _end(end, echoed[end.index])
+            yield answer.model_copy(update={"choices": [choice], "window": window_report(outcome.window)})
     if body.includes_usage:
         yield answer.model_copy(update={"usage": OpenAIUsage.of(outcomes)})
+
+
+def _window(outcomes: Sequence[Outcome]) -> WindowReport:
+    """What was cut from the prompt that lost most."""
+    return window_report(max((outcome.window for outcome in outcomes), key=lambda window: window.dropped))
 
 
 def _end(choice: Choice, echoed: int) -> CompletionChoice:

@@ -24,6 +24,12 @@ async def livez(request: Request) -> Alive:
     return Alive()
 
 
+@router.get("/health", summary="Alive? As other servers of models name it", responses=errors(NotReadyError()))
+async def health(request: Request) -> Alive:
+    """The same as `/livez`."""
+    return await livez(request)
+
+
 @router.get("/readyz", summary="Ready?", responses=errors(NotReadyError()))
 async def readyz(request: Request) -> Ready:
     """Ready once a real completion has run, until the process is told to end."""

@@ -8,7 +8,6 @@ from app.completion.context_window import keep_newest
 from app.completion.defaults import given
 from app.completion.prompt import PlainPrompt
 from app.http.json_route import JsonRoute
-from app.http.schemas.complete import window_report
 from app.http.schemas.errors import BODY_ERRORS, errors
 from app.http.schemas.limit_check import check_limits
 from app.http.schemas.text import (
@@ -20,6 +19,7 @@ from app.http.schemas.text import (
     TokenizeAnswer,
     TokenizeRequest,
 )
+from app.http.schemas.window import window_report
 from app.http.service import service_of
 
 router = APIRouter(tags=["text"], route_class=JsonRoute, responses=errors(*BODY_ERRORS))
@@ -40,10 +40,13 @@ async def tokenize(request: Request, body: TokenizeRequest) -> TokenizeAnswer:
 
 @router.post("/detokenize", summary="Text of token ids")
 async def detokenize(request: Request, body: DetokenizeRequest) -> DetokenizeAnswer:
-    """The text of token ids."""
+    """The text of token ids; the guard masks it, unless the policy is off."""
     service = service_of(request)
     check_limits(body, service.limits)
-    return DetokenizeAnswer(text=service.tokenizer.detokenize(body.ids).decode(errors="replace"))
+    text = service.tokenizer.detokenize(body.ids).decode(errors="replace")
+    if service.settings.profanity != "off":
+        text = await service.pipeline.masked(text)
+    return DetokenizeAnswer(text=text)
 
 
 @router.post("/moderate", summary="What the guard finds in a text")

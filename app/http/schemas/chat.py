@@ -8,10 +8,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from app.completion.defaults import given
 from app.completion.job import TokenLogprob
-from app.http.schemas.fields import Body, Count, Natural
+from app.completion.job import TopLogprob as TopToken
+from app.http.schemas.fields import MANY, ONE, Body, Count, Natural, one_or_many
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
+from app.http.schemas.token_text import token_text
+from app.http.schemas.window import WindowReport
 
 
 class TextPart(Body):
@@ -19,19 +23,26 @@ class TextPart(Body):
 
     type: Literal["text"]
     text: str
+    cache_control: Ignored = None
 
 
 class ChatMessage(Body):
     """One turn of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[TextPart], Field(min_length=1, max_length=64)]
+    content: Annotated[
+        Annotated[str, ONE] | Annotated[list[TextPart], Field(min_length=1, max_length=64), MANY],
+        one_or_many("parts"),
+    ]
     name: Ignored = None
     refusal: Unsupported = None
     audio: Unsupported = None
     function_call: Unsupported = None
     tool_calls: Unsupported = None
     annotations: Ignored = None
+    cache_control: Ignored = None
+    reasoning_content: Ignored = None
+    reasoning: Ignored = None
 
     @property
     def text(self) -> str:
@@ -49,15 +60,15 @@ class ChatRequest(OpenAIRequest):
     )
 
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=256)]
-    max_tokens: Annotated[Count | None, AtMost("max_tokens")] = Field(
-        default=None, description="Absent: as many as the sequence length leaves"
+    max_tokens: Count | None = Field(
+        default=None, description="Lowered to what there is room for; absent: as many as there is room for"
     )
-    max_completion_tokens: Annotated[Count | None, AtMost("max_tokens")] = Field(
-        default=None, description="OpenAI's newer name of max_tokens"
-    )
+    max_completion_tokens: Count | None = Field(default=None, description="OpenAI's newer name of max_tokens")
     logprobs: bool | None = None
     top_logprobs: Annotated[Natural | None, AtMost("logprobs")] = None
     parallel_tool_calls: Ignored = None
+    chat_template: Unsupported = None
+    chat_template_kwargs: Unsupported = None
     audio: Unsupported = None
     function_call: Unsupported = None
     functions: Unsupported = None
@@ -79,9 +90,9 @@ class TopLogprob(BaseModel):
     bytes: list[int]
 
     @classmethod
-    def of(cls, token: str, logprob: float) -> Self:
-        """Report an alternative."""
-        return cls(token=token, logprob=logprob, bytes=list(token.encode()))
+    def of(cls, top: TopToken) -> Self:
+        """Report a token by its bytes."""
+        return cls(token=token_text(top.data), logprob=top.logprob, bytes=list(top.data))
 
 
 class ChatLogprob(TopLogprob):
@@ -103,10 +114,10 @@ class ChatLogprobs(BaseModel):
         return cls(
             content=[
                 ChatLogprob(
-                    token=token.token,
-                    logprob=token.logprob,
-                    bytes=list(token.token.encode()),
-                    top_logprobs=[TopLogprob.of(text, logprob) for text, logprob in token.top],
+                    token=token_text(token.data),
+                    logprob=given(token.logprob, 0.0),
+                    bytes=list(token.data),
+                    top_logprobs=[TopLogprob.of(top) for top in token.top or ()],
                 )
                 for token in tokens
             ]
@@ -140,6 +151,7 @@ class ChatCompletion(BaseModel):
     system_fingerprint: str = Field(description="Changes with the model file")
     choices: list[ChatChoice]
     usage: OpenAIUsage
+    window: WindowReport = Field(description="What was cut from the conversation")
 
 
 class Delta(TypedDict, total=False):
@@ -168,3 +180,4 @@ class ChatChunk(BaseModel):
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: OpenAIUsage | None = None
+    window: WindowReport | None = None

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from app.completion.context_window import Window
 from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
 from app.engine.messages import Sampling
 from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, Share
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
+from app.http.schemas.token_text import token_text, top_texts
+from app.http.schemas.window import WindowReport, window_report
 from app.settings import Settings
 
 
@@ -117,7 +118,8 @@ STREAMED: dict[str, Any] = {
 class TokenInfo(TypedDict):
     """A token that was generated."""
 
-    token: str
+    token: Annotated[str, Field(description="Bytes that are no character are written \\xf0\\x9f")]
+    bytes: list[int]
     logprob: Annotated[
         float, Field(description="Natural logarithm of its probability, before temperature and cuts")
     ]
@@ -157,14 +159,6 @@ class UsageReport(TypedDict):
     completion_tokens: int
     total_tokens: int
     cached_tokens: Annotated[int, Field(description="Of the prompt's, not computed again")]
-
-
-class WindowReport(TypedDict):
-    """What the window did to the prompt."""
-
-    limit: Annotated[int, Field(description="Most tokens it keeps")]
-    dropped_tokens: Annotated[int, Field(description="Cut from the beginning")]
-    truncated: bool
 
 
 class GuardReport(TypedDict):
@@ -209,7 +203,12 @@ def choice_report(part: Choice | Piece, reason: FinishReason | None) -> Complete
     report: CompletedChoice = {"index": part.index, "text": part.text, "finish_reason": reason}
     if part.logprobs is not None:
         report["logprobs"] = [
-            {"token": token.token, "logprob": token.logprob, "top": dict(token.top)}
+            {
+                "token": token_text(token.data),
+                "bytes": list(token.data),
+                "logprob": given(token.logprob, 0.0),
+                "top": top_texts(token.top or ()),
+            }
             for token in part.logprobs
         ]
     if isinstance(part, Choice):
@@ -222,15 +221,6 @@ def choice_report(part: Choice | Piece, reason: FinishReason | None) -> Complete
                 {"text": other.text, "confidence": round(other.confidence, 4)} for other in part.alternatives
             ]
     return report
-
-
-def window_report(window: Window) -> WindowReport:
-    """Report a window."""
-    return {
-        "limit": window.limit,
-        "dropped_tokens": window.dropped,
-        "truncated": window.dropped > 0 or window.shortened,
-    }
 
 
 def complete_answer(

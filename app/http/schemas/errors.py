@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -26,7 +27,7 @@ BODY_ERRORS = (
     RequestTimeoutError(30),
     BodyTooLargeError(65_536),
     UnsupportedMediaTypeError(),
-    InvalidRequestError("max_tokens", "Input should be greater than or equal to 1"),
+    InvalidRequestError("max_tokens", "should be greater than or equal to 1"),
 )
 """What a route with a body may answer."""
 
@@ -96,24 +97,31 @@ def openai_error_body(error: ServiceError, request_id: str) -> dict[str, object]
 
 def errors(*examples: ServiceError) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's description of the errors that a route may answer: an example of each."""
-    return {error.status: _described(error, ErrorAnswer, error_body(error, EXAMPLE_ID)) for error in examples}
+    return _described(
+        ErrorAnswer, [(error.status, error, error_body(error, EXAMPLE_ID)) for error in examples]
+    )
 
 
 def openai_errors(*examples: ServiceError) -> dict[int | str, dict[str, Any]]:
     """The same in OpenAI's shape."""
-    return {
-        error.status: _described(error, OpenAIErrorAnswer, openai_error_body(error, EXAMPLE_ID))
-        for error in examples
-    }
+    return _described(
+        OpenAIErrorAnswer,
+        [(error.openai_status, error, openai_error_body(error, EXAMPLE_ID)) for error in examples],
+    )
 
 
-def _described(error: ServiceError, model: type[BaseModel], body: dict[str, object]) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "model": model,
-        "description": f"`{error.code}`: {error.message}",
-        "content": {"application/json": {"example": {"error": body}}},
-    }
-    if isinstance(error, RetryableError):
-        about = {"description": "Seconds after which a retry is worth it", "schema": {"type": "integer"}}
-        described["headers"] = {"Retry-After": about}
-    return described
+def _described(
+    model: type[BaseModel], examples: Sequence[tuple[int, ServiceError, dict[str, object]]]
+) -> dict[int | str, dict[str, Any]]:
+    """The answers by status; each error gives its status, itself and its body."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for status, error, body in examples:
+        answer = answers.setdefault(
+            status, {"model": model, "description": "", "content": {"application/json": {"examples": {}}}}
+        )
+        answer["description"] += f"{'; ' * bool(answer['description'])}`{error.code}`: {error.message}"
+        answer["content"]["application/json"]["examples"][error.code] = {"value": {"error": body}}
+        if isinstance(error, RetryableError):
+            about = {"description": "Seconds after which a retry is worth it", "schema": {"type": "integer"}}
+            answer["headers"] = {"Retry-After": about}
+    return answers

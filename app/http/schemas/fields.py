@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from app.completion.limits import LARGEST_SEED, MOST_STOPS
 from app.completion.phrases import LONGEST_PHRASE, MOST_PHRASES
@@ -22,12 +22,12 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-_Whole = BeforeValidator(_whole)
+Whole = BeforeValidator(_whole)
 
-Count = Annotated[int, Field(ge=1), _Whole]
-Natural = Annotated[int, Field(ge=0), _Whole]
-TopK = Annotated[int, Field(ge=0, le=1_000_000), _Whole]
-Seed = Annotated[int, Field(ge=-LARGEST_SEED, le=LARGEST_SEED), _Whole]
+Count = Annotated[int, Field(ge=1), Whole]
+Natural = Annotated[int, Field(ge=0), Whole]
+TopK = Annotated[int, Field(ge=0, le=1_000_000), Whole]
+Seed = Annotated[int, Field(ge=-LARGEST_SEED, le=LARGEST_SEED), Whole]
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -35,8 +35,29 @@ RepetitionPenalty = Annotated[float, Field(ge=0.5, le=2)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+def _form(value: Any) -> str | None:
+    """Which form a value that may be one or many has: what is wrong with it is said of that form alone."""
+    return "one" if isinstance(value, str) else "many" if isinstance(value, list) else None
+
+
+def one_or_many(of: str) -> Discriminator:
+    """Tells a text from a list; see `One` and `Many`."""
+    return Discriminator(
+        _form, custom_error_type="one_or_many", custom_error_message=f"should be a string or a list of {of}"
+    )
+
+
+ONE, MANY = Tag("one"), Tag("many")
+
 Stop = Annotated[
-    NonEmpty | Annotated[list[NonEmpty], Field(max_length=MOST_STOPS)] | None, AtMost("stop_characters")
+    Annotated[
+        Annotated[NonEmpty, ONE] | Annotated[list[NonEmpty], Field(max_length=MOST_STOPS), MANY],
+        one_or_many("strings"),
+    ]
+    | None,
+    AtMost("stop_characters"),
 ]
 Phrases = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=LONGEST_PHRASE)]], Field(max_length=MOST_PHRASES)

@@ -23,6 +23,9 @@ NEUTRAL: dict[str, Any] = {
     "min_confidence": 0.0,
     "alternatives": 0,
     "phrases": [],
+    "min_tokens": 0,
+    "ignore_eos": False,
+    "stop_token_ids": [],
 }
 """Values that ask for nothing, also of a file that refuses the field."""
 
@@ -57,8 +60,10 @@ def describe_limits(schema: dict[str, Any], model: type[BaseModel], limits: Limi
 
 def _describe(schema: dict[str, Any], most: int) -> None:
     """Add a limit to every string and number of a field's JSON schema."""
-    for branch in schema.get("anyOf", [schema]):
-        if branch.get("type") == "array":
+    for branch in schema.get("anyOf") or schema.get("oneOf") or [schema]:
+        if "oneOf" in branch:
+            _describe(branch, most)
+        elif branch.get("type") == "array":
             _describe(branch["items"], most)
         elif branch.get("type") == "string":
             branch["maxLength"] = most

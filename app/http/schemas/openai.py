@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
 
 from app.completion.job import FinishReason, Outcome
-from app.http.schemas.fields import Body, Count
+from app.completion.limits import MOST_STOPS
+from app.http.schemas.fields import Body, Count, Natural, Whole
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
 from app.model.manifest import Manifest
@@ -20,16 +21,40 @@ NEUTRAL: list[JsonValue] = [None, "", [], {}, False, "none", "auto", ["text"], {
 """Values that ask for nothing, or for what is done anyway; OpenAI's clients send some by default."""
 
 
+def _is_neutral(value: Any) -> bool:
+    return any(value == neutral and type(value) is type(neutral) for neutral in NEUTRAL)
+
+
 def _refuse(value: Any) -> None:
-    if not any(value == neutral and type(value) is type(neutral) for neutral in NEUTRAL):
+    if not _is_neutral(value):
         raise ValueError("not supported by this service")
 
 
 Unsupported = Annotated[Any, AfterValidator(_refuse), WithJsonSchema({"enum": NEUTRAL})]
 """A field that this service cannot honour: refused by its name unless it asks for nothing."""
 
-Ignored = Annotated[Any, WithJsonSchema({})]
-"""A field of OpenAI's that does not change the answer."""
+
+class WithoutEffect:
+    """Marks a field that changes nothing."""
+
+
+Ignored = Annotated[Any, WithoutEffect(), WithJsonSchema({})]
+"""A field that does not change the answer: accepted, and named in the header `X-Warning`."""
+
+
+def ignored_fields(body: BaseModel) -> list[str]:
+    """Dotted names of the fields without effect that a body gives a value, each once."""
+    found: dict[str, None] = {}
+    for name in body.model_fields_set:
+        value = getattr(body, name)
+        if any(isinstance(mark, WithoutEffect) for mark in type(body).model_fields[name].metadata):
+            if not _is_neutral(value):
+                found[name] = None
+            continue
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, BaseModel):
+                found |= {f"{name}.{inner}": None for inner in ignored_fields(part)}
+    return sorted(found)
 
 
 OPENAI_STREAMED: dict[str, Any] = {
@@ -63,7 +88,8 @@ class StreamOptions(Body):
     include_usage: bool = Field(
         default=False, description="Whether an event with the token counts comes before the end"
     )
-    include_obfuscation: bool = Field(default=False, description="Accepted, without effect")
+    include_obfuscation: Ignored = None
+    continuous_usage_stats: Ignored = None
 
 
 class OpenAIRequest(SamplingRequest):
@@ -72,7 +98,23 @@ class OpenAIRequest(SamplingRequest):
     model: Annotated[str, Field(max_length=256)] = Field(
         description="Any name", examples=["smollm2-135m-instruct"]
     )
+    top_k: Annotated[int, Field(ge=-1, le=1_000_000), Whole] | None = Field(
+        default=None, description="Choose among this many tokens; 0 and -1 among all"
+    )
     logit_bias: Bias | None = Field(default=None, description="Added to the logits of these token ids")
+    min_tokens: Annotated[Natural | None, AtMost("max_tokens")] = Field(
+        default=None, description="Tokens before which the model may not end the text (vLLM)"
+    )
+    ignore_eos: bool | None = Field(
+        default=None, description="Whether the model may not end the text at all (vLLM, llama.cpp)"
+    )
+    stop_token_ids: Annotated[list[Natural] | None, AtMost("token_id")] = Field(
+        default=None,
+        max_length=MOST_STOPS,
+        description="The text ends before the first of these tokens (vLLM)",
+    )
+    skip_special_tokens: Literal[True] | None = Field(default=None, description="They are never shown")
+    include_stop_str_in_output: Unsupported = None
     n: Annotated[Count | None, AtMost("choices")] = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -83,6 +125,8 @@ class OpenAIRequest(SamplingRequest):
     safety_identifier: Ignored = None
     prompt_cache_key: Ignored = None
     prompt_cache_retention: Ignored = None
+    cache_prompt: Ignored = None
+    spaces_between_special_tokens: Ignored = None
 
     @property
     def includes_usage(self) -> bool:

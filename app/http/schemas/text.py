@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from app.http.schemas.complete import WindowReport
 from app.http.schemas.fields import Body, Count, Natural
 from app.http.schemas.limit_check import AtMost
+from app.http.schemas.window import WindowReport
 
 Text = Annotated[str, AtMost("prompt_characters")]
 

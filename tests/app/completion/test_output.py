@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.completion.detokenizer import Detokenizer
-from app.completion.job import Piece, TokenLogprob
-from app.completion.logprobs import ShownLogprobs
+from app.completion.job import Piece, TokenLogprob, TopLogprob
+from app.completion.logprobs import ShownLogprobs, TopTokens
 from app.completion.output import ChoiceOutput
 from app.completion.stop_strings import StopScanner
 from app.engine.messages import Logprob, Tokens
@@ -37,7 +37,7 @@ def output(
         Detokenizer(tokenizer),
         StopScanner(stop),
         guard,
-        ShownLogprobs(tokenizer, None) if logprobs else None,
+        ShownLogprobs(TopTokens(tokenizer, None)) if logprobs else None,
         stream_interval=stream_interval,
     )
 
@@ -130,12 +130,12 @@ def test_a_choice_that_has_not_ended_cannot_be_reported() -> None:
 
 def test_pieces_carry_the_logprobs_of_their_tokens() -> None:
     choice = output(stop=["END"], logprobs=True)
-    top = (("x", -1.5),)
-    assert choice.push(tokens("aE")) == Piece(3, "a", (TokenLogprob("a", 0, -0.5, top),))
+    top = (TopLogprob(b"x", -1.5),)
+    assert choice.push(tokens("aE")) == Piece(3, "a", (TokenLogprob(b"a", 0, -0.5, top),))
     assert choice.push(tokens("b")) == Piece(
-        3, "Eb", (TokenLogprob("E", 1, -0.5, top), TokenLogprob("b", 2, -0.5, top))
+        3, "Eb", (TokenLogprob(b"E", 1, -0.5, top), TokenLogprob(b"b", 2, -0.5, top))
     )
     choice.close("stop")
     reported = choice.choice().logprobs
     assert reported is not None
-    assert "".join(token.token for token in reported) == "aEb"
+    assert b"".join(token.data for token in reported) == b"aEb"

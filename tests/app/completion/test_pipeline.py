@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from app.completion.concurrency import gather_all
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
-from app.completion.job import Job, Piece, Usage
-from app.completion.pipeline import PieceQueue
+from app.completion.job import Job, Opened, Piece, Usage
 from app.completion.prompt import PlainPrompt
+from app.completion.run import PieceQueue
 from app.completion.service import Service
 from app.engine.messages import Alternative, Tokens
 from app.errors import (
@@ -78,8 +78,10 @@ def job(service: Service, prompt: str = "The quick brown fox", *, seed: int = 5,
 
 
 def put(pieces: PieceQueue) -> list[Piece]:
-    """What has been put into a queue."""
-    return [piece for _ in range(pieces.qsize()) if (piece := pieces.get_nowait())]
+    """The pieces that have been put into a queue, behind the job's beginning."""
+    opened, *rest = [pieces.get_nowait() for _ in range(pieces.qsize())]
+    assert isinstance(opened, Opened)
+    return [piece for piece in rest if isinstance(piece, Piece)]
 
 
 async def test_a_prompt_is_guarded_tokenized_cut_continued_and_counted(compose: Compose) -> None:
@@ -298,7 +300,7 @@ async def test_other_words_come_without_log_probabilities(
         [(" runs", 0.25)],
     )
     assert choice.logprobs is not None
-    assert [each.token for each in choice.logprobs] == list(" jumps")
+    assert b"".join(each.data for each in choice.logprobs) == b" jumps"
 
 
 class FollowedBySuffix(FakeSteps):

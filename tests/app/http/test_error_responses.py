@@ -55,7 +55,7 @@ POISON: dict[str, tuple[bytes, str | None]] = {
     "top_p negative": (b'{"prompt": "x", "top_p": -0.1}', "top_p"),
     "n zero": (b'{"prompt": "x", "n": 0}', "n"),
     "n large": (b'{"prompt": "x", "n": 9}', "n"),
-    "five stops": (b'{"prompt": "x", "stop": ["a","b","c","d","e"]}', "stop"),
+    "seventeen stops": (b'{"prompt": "x", "stop": [' + b",".join([b'"a"'] * 17) + b"]}", "stop"),
     "empty stop": (b'{"prompt": "x", "stop": [""]}', "stop.0"),
     "long stop": (b'{"prompt": "x", "stop": "' + b"a" * 65 + b'"}', "stop"),
     "long prompt": (b'{"truncation": "error", "prompt": "' + b"a" * 8193 + b'"}', "prompt"),

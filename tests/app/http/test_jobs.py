@@ -18,6 +18,7 @@ from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.settings import Settings
+from tests.fakes import ByteTokenizer
 
 SETTINGS = Settings(profanity="mask", request_timeout_seconds=60, max_prompt_characters=100)
 LIMITS = Limits.of(SETTINGS, sequence_length=256, vocabulary_size=100, heals=True)
@@ -26,7 +27,7 @@ TEMPLATE = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 99}, [99])
 
 def completion(**fields: Any) -> list[Job]:
     body = CompletionRequest.model_validate({"model": "any", "prompt": "x", "seed": 1} | fields)
-    return completion_jobs(body, SETTINGS, LIMITS)
+    return completion_jobs(body, SETTINGS, LIMITS, ByteTokenizer())
 
 
 def chat(*messages: dict[str, Any], **fields: Any) -> Job:
@@ -85,7 +86,7 @@ def test_every_field_of_complete_reaches_its_job() -> None:
 def test_a_completion_of_several_prompts_is_a_job_for_each() -> None:
     first, second = completion(prompt=["one", "two"], n=2, max_tokens=5, echo=True, logit_bias={"7": 1.5})
     assert (first.prompt, second) == (PlainPrompt("one"), replace(first, prompt=PlainPrompt("two")))
-    assert (first.choices, first.max_tokens, first.reserved, first.echo) == (2, 5, 5, True)
+    assert (first.choices, first.max_tokens, first.reserved, first.echo) == (2, 5, 1, True)
     assert (first.sampling.logit_bias, first.policy, first.timeout) == (((7, 1.5),), "mask", 60.0)
 
 
@@ -108,7 +109,7 @@ def test_a_bias_on_a_token_that_the_model_does_not_have_is_refused(build: Any) -
 
 
 def test_a_conversation_takes_as_many_tokens_as_fit_if_it_does_not_say() -> None:
-    assert (chat().max_tokens, chat().reserved) == (255, 1)
+    assert (chat().max_tokens, chat().reserved) == (255, 64)
     assert (chat(max_tokens=5).max_tokens, chat(max_tokens=5).reserved) == (5, 5)
     assert chat(max_tokens=5, max_completion_tokens=6).max_tokens == 6
 

@@ -131,7 +131,7 @@ async def test_a_trace_is_carried_on_under_a_span_of_our_own(serve: Serve) -> No
 
 # Keys
 
-OPEN = ["/livez", "/readyz", "/autocomplete.js", "/", "/static/playground.js"]
+OPEN = ["/livez", "/readyz", "/health", "/autocomplete.js", "/", "/static/playground.js"]
 CLOSED = [
     "/model",
     "/metrics",

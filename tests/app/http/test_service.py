@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
-from app.completion.job import Job, Outcome, Piece
+from app.completion.job import Job, Opened, Outcome, Piece
 from app.completion.prompt import PlainPrompt
 from app.errors import EngineFailedError
 from app.http.disconnect import ClientLeftError
@@ -69,7 +69,9 @@ async def test_a_client_that_leaves_ends_the_work(compose: Callable[..., FastAPI
 async def test_what_was_streamed_is_noted_with_its_outcomes(compose: Callable[..., FastAPI]) -> None:
     request = asked(compose())
     async with aclosing(run_jobs(request, [job(request)])) as events:
-        *pieces, outcome = [event async for event in events]
+        opened, *pieces, outcome = [event async for event in events]
+    assert isinstance(opened, Opened)
+    assert record_of(request.scope).windows == [opened.window]
     assert all(isinstance(piece, Piece) for piece in pieces)
     assert isinstance(outcome, Outcome)
     assert record_of(request.scope).outcomes == [outcome]

@@ -114,8 +114,8 @@ async def test_logprobs_are_reported_for_each_token(serve: Serve) -> None:
     async with serve() as client:
         answer = await complete(client, logprobs=2, max_tokens=2, until="token")
     assert answer["choices"][0]["logprobs"] == [
-        {"token": " ", "logprob": -0.5, "top": {" ": -0.5, "x": -1.5}},
-        {"token": "j", "logprob": -0.5, "top": {"j": -0.5, "x": -1.5}},
+        {"token": " ", "bytes": [32], "logprob": -0.5, "top": {" ": -0.5, "x": -1.5}},
+        {"token": "j", "bytes": [106], "logprob": -0.5, "top": {"j": -0.5, "x": -1.5}},
     ]
 
 

@@ -61,7 +61,7 @@ def test_completion_logprobs_are_parallel_lists(sdk: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_completion_logprobs_count_their_offsets_from_the_echoed_prompt(sdk: OpenAI, stream: bool) -> None:
+def test_completion_logprobs_begin_with_those_of_the_echoed_prompt(sdk: OpenAI, stream: bool) -> None:
     asked: Any = {"model": "any", "prompt": "fox", "logprobs": 0, "max_tokens": 3, "echo": True}
     answers = sdk.completions.create(**asked, stream=True) if stream else [sdk.completions.create(**asked)]
     choices = [answer.choices[0] for answer in answers]
@@ -69,7 +69,7 @@ def test_completion_logprobs_count_their_offsets_from_the_echoed_prompt(sdk: Ope
         offset for choice in choices if choice.logprobs for offset in choice.logprobs.text_offset or ()
     ]
     assert "".join(choice.text for choice in choices) == "fox ju"
-    assert offsets == [3, 4, 5]
+    assert offsets == [0, 1, 2, 3, 4, 5]
 
 
 def test_sampling_reaches_the_engine(listen: Listen) -> None:

@@ -26,7 +26,9 @@ async def test_alive_unless_the_engine_is_dead_and_ready_once_it_has_completed(
 ) -> None:
     async with serve(FakeEngine(state=state)) as client:
         livez, readyz = await client.get("/livez"), await client.get("/readyz")
+        health = await client.get("/health")
     assert (livez.status_code, readyz.status_code) == (alive, ready)
+    assert health.status_code == alive
     if ready == 503:
         assert readyz.json()["error"]["message"] == f"the engine is {state}"
         assert readyz.headers["retry-after"] == "1"

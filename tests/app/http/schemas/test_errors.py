@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.errors import InvalidRequestError, NotReadyError, OverloadedError
+from app.errors import ContentFilterError, InvalidRequestError, NotReadyError, OverloadedError
 from app.http.schemas.errors import (
     BODY_ERRORS,
     COMPLETION_ERRORS,
@@ -52,16 +52,21 @@ def test_an_error_is_described_by_its_status_with_an_example() -> None:
     assert described[429]["headers"].keys() == {"Retry-After"}
     assert "headers" not in described[422]
     assert described[422]["content"] == {
-        "application/json": {"example": {"error": error_body(FAULT, "4f2a")}}
+        "application/json": {"examples": {"invalid_request": {"value": {"error": error_body(FAULT, "4f2a")}}}}
     }
 
 
-def test_under_v1_the_example_has_openais_shape() -> None:
-    described = openai_errors(FAULT)[422]
-    assert described["model"] is OpenAIErrorAnswer
-    assert described["content"] == {
-        "application/json": {"example": {"error": openai_error_body(FAULT, "4f2a")}}
-    }
+def test_under_v1_an_invalid_request_is_400_in_openais_shape_beside_the_other_400s() -> None:
+    described = openai_errors(ContentFilterError(), FAULT)
+    assert list(described) == [400]
+    assert described[400]["model"] is OpenAIErrorAnswer
+    assert described[400]["description"] == (
+        "`content_filter`: the prompt was rejected by the content filter;"
+        " `invalid_request`: n: at most 8 is accepted"
+    )
+    examples = described[400]["content"]["application/json"]["examples"]
+    assert list(examples) == ["content_filter", "invalid_request"]
+    assert examples["invalid_request"] == {"value": {"error": openai_error_body(FAULT, "4f2a")}}
 
 
 def test_every_example_is_what_its_model_describes() -> None:
