@@ -22,8 +22,9 @@ from models.progress import Stages
 from models.quantization.activation_ranges import fixed_ranges
 from models.quantization.constants import Parameters, scale_queries
 from models.quantization.gptq import round_layers
-from models.quantization.rotation import rotate
+from models.quantization.rotation import rotate, turns_hidden
 from models.quantization.rounding import Ranges
+from models.quantization.scale_migration import migrate
 from models.sources import checkpoint_of, default_checkpoint, named_checkpoint, read_checkpoint
 from models.tflite.graph import Model, Quantized
 
@@ -40,6 +41,9 @@ class Integers:
     rounded: Mapping[str, Quantized]
     ranges: Mapping[str, Ranges]
 
+
+MIGRATED = 2
+"""Windows of the calibration text by which scales move from activations to weights."""
 
 NO_INTEGERS = Integers({}, {})
 
@@ -103,6 +107,8 @@ def _calibrate(checkpoint: Checkpoint, options: BuildOptions, stages: Stages) ->
     length = min(WINDOW, checkpoint.architecture.context_length)
     windows = cut(ids, options.calibration_tokens, length, checkpoint.start_id)
     ranges = dict[str, Ranges]()
+    if checkpoint.architecture.pre_norm and not turns_hidden(checkpoint):
+        checkpoint = migrate(checkpoint, windows[:MIGRATED])
     if options.scheme.fixed:
         with stages.stage("Find the range of activations") as advance:
             ranges = fixed_ranges(checkpoint, windows, advance)

@@ -6,6 +6,10 @@ absorb it (QuaRot, Ashkboos et al., 2024): in the hidden state, because RMS norm
 its gain has moved into the next matrices; in each value head. LayerNorm is RMS norm of a hidden state whose
 mean has been taken out of all that is added to it (SliceGPT, Ashkboos et al., 2024). Only the input of the
 down projection, behind a product or a GELU, is rotated at run time, in small blocks.
+
+Where a norm stands behind attention or MLP, its gain cannot move into a next matrix, and the hidden state
+stays as it is; only the tables of embedding and logits are rotated, with a product behind and before them
+(models/quantization/scale_migration.py does the rest there).
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ DOWN_BLOCK = 64
 
 
 def rotate(checkpoint: Checkpoint) -> Checkpoint:
-    """The same function in another basis, with the weights `down_mix` and perhaps `head_mix`.
+    """The same function in another basis, with `down_mix` and perhaps `head_mix` and `embedding_mix`.
 
     Where the hidden state is turned, norms before attention and MLP lose their gains, `norm` is `rms`
     whatever it was, and an embedding below a LayerNorm gets `mean`. Each weight is made when it is asked for.
@@ -34,6 +38,8 @@ def rotate(checkpoint: Checkpoint) -> Checkpoint:
     arch, weights = checkpoint.architecture, _Rewriting(checkpoint.weights)
     if turns_hidden(checkpoint):
         _turn_hidden(arch, weights)
+    else:
+        _turn_tables(arch, weights)
     mix = spread(gcd(arch.hidden, DOWN_BLOCK))
     weights.add("down_mix", np.ascontiguousarray(mix.T))
     for n in range(arch.layers):
@@ -97,6 +103,18 @@ def _without_mean(turn: Array) -> Array:
     """`turn` after subtraction of a row's mean."""
     result: Array = turn - turn.mean(0)
     return result
+
+
+def _turn_tables(arch: Architecture, weights: _Rewriting) -> None:
+    """Embedding and logits' matrix, between a hidden state that is not turned."""
+    turn = spread(arch.width)
+    gain, bias = weights.take("final_norm"), weights.take("final_norm.bias")
+    weights.change("embedding", lambda w: w @ turn)
+    weights.add("embedding_mix", turn)
+    weights.change("head", lambda w: w @ turn)
+    weights.add("head_mix", np.ascontiguousarray(turn.T if gain is None else turn.T * gain))
+    if bias is not None:
+        weights.add("head_mix.bias", bias @ turn)
 
 
 def _turn_hidden(arch: Architecture, weights: _Rewriting) -> None:

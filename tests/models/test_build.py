@@ -19,6 +19,7 @@ from app.model.tokenizer import open_text_model
 from models import build as pipeline
 from models.build import build, write_model
 from models.checkpoint.numpy_decoder import Reference
+from models.checkpoint.rules import GPT2
 from models.errors import BuildError
 from models.graphs.sampling import Sampler
 from models.options import BuildOptions, Quantization
@@ -28,6 +29,7 @@ from models.tflite.graph import Model
 from tests.tiny import (
     LLAMA,
     TOY_VOCABULARY,
+    build_tiny,
     gguf_fields,
     gguf_tensors,
     tiny_checkpoint,
@@ -89,6 +91,9 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "end_ids": (0, 260),
         "chat_template": "{{ messages }}",
         "special_tokens": {"<|endoftext|>": 0, "<|im_end|>": 260},
+        "normalizer": None,
+        "word_patterns": (r"\p{N}", GPT2),
+        "prefix_space": False,
         "custom_ops": ("TFText>ByteSplitWithOffsets", "TFText>NgramsStringJoin"),
         "text_ops": {"ops.so": "ab" * 32},
         "quality": {},
@@ -299,3 +304,15 @@ def test_the_built_file_completes_as_its_source_does(source: Path, text_ops: Pat
     assert [TOY_VOCABULARY.tokens[i] for i in ids] == [b"the", b" ", b"o", b"the", b"r"]
     greedy = Reference(CHECKPOINT).greedy(ids, 24, CHECKPOINT.end_ids)
     assert model.complete("the other") == (b"the other" + model.detokenize(greedy)).decode(errors="replace")
+
+
+@pytest.mark.parametrize("quantize", ["dynamic", "int8"])
+def test_integers_lose_little_where_norms_stand_behind_layers(
+    tmp_path: Path, text_ops: Path, quantize: Quantization
+) -> None:
+    arch = replace(CHECKPOINT.architecture, post_norm=True)
+    gain = np.linspace(0.2, 1.2, arch.width, dtype=np.float32)
+    behind = {f"{n}.{norm}": gain for n in range(arch.layers) for norm in ("post1", "post2")}
+    checkpoint = replace(CHECKPOINT, architecture=arch, weights={**CHECKPOINT.weights, **behind})
+    manifest = build_tiny(tmp_path, checkpoint, text_ops, quantize=quantize, quality_tokens=256).manifest
+    assert float(manifest.quality["agreement"] or 0) > 0.9

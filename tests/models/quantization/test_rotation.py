@@ -35,6 +35,20 @@ def test_a_rotated_checkpoint_computes_the_same(family: Family, tied: bool) -> N
     assert np.abs(Reference(rotated).extend(TOKENS) - expected).max() < 1e-3 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_where_norms_stand_behind_a_layer_only_the_tables_are_rotated(family: Family, tied: bool) -> None:
+    checkpoint = tiny_checkpoint(family, TOY_VOCABULARY)
+    arch = replace(checkpoint.architecture, post_norm=True)
+    gain = np.linspace(0.5, 2, arch.width, dtype=np.float32)
+    behind = {f"{n}.{norm}": gain for n in range(arch.layers) for norm in ("post1", "post2")}
+    checkpoint = replace(checkpoint, architecture=arch, weights={**checkpoint.weights, **behind})
+    checkpoint = checkpoint if tied else with_head(checkpoint)
+    rotated = rotate(checkpoint)
+    assert {"embedding_mix", "head_mix", "down_mix", "0.norm1", "0.post1"} <= rotated.weights.keys()
+    expected = Reference(checkpoint).extend(TOKENS)
+    assert np.abs(Reference(rotated).extend(TOKENS) - expected).max() < 1e-3 * np.abs(expected).max()
+
+
 def test_norms_have_no_gain_and_no_bias_left(family: Family) -> None:
     rotated = rotate(tiny_checkpoint(family, TOY_VOCABULARY))
     assert rotated.architecture.norm == "rms"
