@@ -25,6 +25,7 @@ from app.engine.interface import Engine
 from app.guard.guard import Guard
 from app.guard.loader import GuardFiles
 from app.guard.token_bias import ProfanityBias
+from app.guard.unfinished import InnocentWords
 from app.guard.verdict import Thresholds
 from app.http.api import ALWAYS_OPEN, build_api, countable_paths
 from app.http.api_keys import ApiKeys
@@ -95,6 +96,7 @@ def create_app(
         tokenizer_pool=tokenizer_pool,
         metrics=metrics,
         healer=Healer(vocabulary, tokenizer, manifest) if vocabulary else None,
+        innocent_words=InnocentWords.of_tokens(vocabulary.pieces) if vocabulary else None,
         phrases=read_phrases(settings.phrases_file),
     )
     first = guard()

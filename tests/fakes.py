@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from app.engine.interface import State
-from app.engine.messages import Finished, Generation, Logprob, Prefilled, Score, Stats, Tokens
+from app.engine.messages import Alternative, Finished, Generation, Logprob, Prefilled, Score, Stats, Tokens
 from app.errors import EngineFailedError, NotReadyError
 from app.model.manifest import Manifest, SignatureSpec, TensorSpec
 
@@ -54,8 +54,14 @@ class FakeSteps:
             if self._generation.sampling.logprobs is None:
                 return Tokens(1, (number,), (), scores)
             return Tokens(1, (number,), (Logprob(-0.5, ((number, -0.5), (ord("x"), -1.5))),), scores)
-        self.finished = Finished(1, self._reason)
+        self.finished = Finished(1, self._reason, alternatives=self._alternatives())
         raise StopAsyncIteration
+
+    def _alternatives(self) -> tuple[Alternative, ...]:
+        texts = [self._generation.typed + text.encode() for text in self._engine.other_scripts]
+        wanted = texts[: self._generation.alternatives]
+        scores = (Score(-0.25, -0.125),)
+        return tuple(Alternative(tuple(t), scores * len(t), 0.5 / n) for n, t in enumerate(wanted, 1))
 
 
 @dataclass
@@ -63,6 +69,7 @@ class FakeEngine:
     """Answers each generation with the next script, and with the last one over and over."""
 
     scripts: list[str] = field(default_factory=lambda: [" jumps over the lazy dog."])
+    other_scripts: list[str] = field(default_factory=list)
     pause: float = 0.0
     fail_after: int = -1
     state: State = "ready"

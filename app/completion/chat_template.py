@@ -80,6 +80,11 @@ class ChatPrompt:
         return ""
 
     @property
+    def unfinished(self) -> str:
+        """Nothing: a message is what somebody has sent."""
+        return ""
+
+    @property
     def before(self) -> str:
         """Nothing: a turn begins anew."""
         return ""

@@ -25,7 +25,8 @@ class ChoiceOutput:
         index: Of the choice.
         attempt: Counts the samples of this choice from 1.
         reason: Why it ended; None while it is written.
-        tokens: Token ids received.
+        tokens: Number of tokens received.
+        first_token: Id of the first one.
         text: Everything shown so far.
         times: When its tokens came; the pipeline sets them.
         alternatives: Other suggestions; the pipeline sets them.
@@ -49,6 +50,7 @@ class ChoiceOutput:
         self.attempt = attempt
         self.reason: FinishReason | None = None
         self.tokens = 0
+        self.first_token: int | None = None
         self.text = ""
         self.times = TokenTimes()
         self.alternatives: tuple[AlternativeText, ...] = ()
@@ -70,6 +72,8 @@ class ChoiceOutput:
 
     def push(self, tokens: Tokens) -> Piece | None:
         """The piece that these tokens make certain; sets `reason` when they end the choice."""
+        if self.first_token is None and tokens.ids:
+            self.first_token = tokens.ids[0]
         self.tokens += len(tokens.ids)
         if self._logprobs is not None or tokens.scores:
             return self._show(self._decode_each(tokens))

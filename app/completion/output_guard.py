@@ -63,3 +63,36 @@ class DeferredGuard:
         """The text, masked where the policy says so; nothing of a rejected one."""
         text = self._shown + self._stream.push(self._waiting) + self._stream.finish()
         return "" if self.stopped else text
+
+
+class BegunGuard:
+    """Judges a completion together with the unfinished word before it, which is not shown again."""
+
+    def __init__(self, guard: OutputGuard, begun: str) -> None:
+        self._guard = guard
+        self._begun = begun
+        self._hidden = len(begun)
+
+    @property
+    def tripped(self) -> bool:
+        """See OutputGuard."""
+        return self._guard.tripped
+
+    @property
+    def stopped(self) -> bool:
+        """See OutputGuard."""
+        return self._guard.stopped
+
+    def push(self, piece: str) -> str:
+        """See OutputGuard."""
+        begun, self._begun = (self._begun, "") if piece else ("", self._begun)
+        return self._new(self._guard.push(begun + piece))
+
+    def finish(self) -> str:
+        """See OutputGuard; where nothing was written, nothing is judged."""
+        return "" if self._begun else self._new(self._guard.finish())
+
+    def _new(self, text: str) -> str:
+        new = text[self._hidden :]
+        self._hidden -= len(text) - len(new)
+        return new

@@ -17,7 +17,7 @@ from app.completion.guard_thread import GuardThread
 from app.completion.job import AlternativeText, Job, Opened, Outcome, Piece, Usage
 from app.completion.logprobs import ScoredPrompt, ShownLogprobs, TopTokens
 from app.completion.output import ChoiceOutput
-from app.completion.output_guard import DeferredGuard, OutputGuard
+from app.completion.output_guard import BegunGuard, DeferredGuard, OutputGuard
 from app.completion.preparation import Preparation
 from app.completion.run import PieceQueue, Run
 from app.completion.stop_strings import StopScanner
@@ -34,6 +34,9 @@ from app.guard.verdict import Verdict
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
+
+BANNED = -100.0
+"""Added to the logit of a token that a healed choice must not begin with."""
 
 RETRY_TEMPERATURE = 0.8
 """Lowest temperature of a retry: a greedy sample would be the same text again."""
@@ -150,10 +153,12 @@ class Pipeline:
         if run.job.echo and not run.job.scores_prompt:
             run.put(Piece(output.index, run.start.prompt.text))
         await self._sample(run, output)
+        banned: LogitBias = ()
         while self._is_retried(run, output):
             self._metrics.guard_retries.inc()
+            banned += _first_token(run, output)
             output = outputs[number] = self._output(run, output.index, output.attempt + 1)
-            await self._sample(run, output)
+            await self._sample(run, output, banned)
         if run.job.suffix and output.text and output.alternatives and not run.streamed:
             await self._prefer(run, output)
 
@@ -177,10 +182,10 @@ class Pipeline:
         shown = run.streamed and output.text != ""
         return output.reason == "content_filter" and not shown and output.attempt <= self._retries
 
-    async def _sample(self, run: Run, output: ChoiceOutput) -> None:
+    async def _sample(self, run: Run, output: ChoiceOutput, banned: LogitBias = ()) -> None:
         """Write one sample to its end; an exception or a cancellation frees the engine's slot."""
         try:
-            async with self._engine.generate(self._generation(run, output)) as steps:
+            async with self._engine.generate(self._generation(run, output, banned)) as steps:
                 await self._read(run, output, steps)
         finally:
             self._metrics.generation_tokens.inc(output.tokens)
@@ -247,14 +252,14 @@ class Pipeline:
             self._metrics.inter_token_seconds.observe((now - times.last) / len(tokens.ids))
         times.last = now
 
-    def _generation(self, run: Run, output: ChoiceOutput) -> Generation:
+    def _generation(self, run: Run, output: ChoiceOutput, banned: LogitBias) -> Generation:
         job, sampling = run.job, run.job.sampling
-        if output.attempt > 1:
+        if output.attempt > 1 and not banned:
             sampling = replace(sampling, temperature=max(sampling.temperature, RETRY_TEMPERATURE))
         number = output.index - run.first_index
         seed = (sampling.seed + number + job.choices * (output.attempt - 1)) % SEEDS
-        if seed != sampling.seed or self.bias or job.endless:
-            sampling = replace(sampling, seed=seed, logit_bias=self._bias(job))
+        if seed != sampling.seed or self.bias or job.endless or banned:
+            sampling = replace(sampling, seed=seed, logit_bias=(*self._bias(job), *banned))
         room = self._manifest.sequence_length - len(run.start.window.ids)
         prompt, forced = run.start.window.ids, tuple[int, ...]()
         if job.scores_prompt:
@@ -312,14 +317,25 @@ class Pipeline:
         metrics.decode_seconds.observe(timings.decode_ms / 1000)
 
 
+def _first_token(run: Run, output: ChoiceOutput) -> LogitBias:
+    """A ban on the token that a rejected choice has written over what is typed: another word comes out.
+
+    Without one, or with random samples, the next sample is another one by itself.
+    """
+    if not run.start.typed or run.job.sampling.temperature or output.first_token is None:
+        return ()
+    return ((output.first_token, BANNED),)
+
+
 def _output_guard(run: Run) -> OutputGuard | None:
     """The guard of one choice: piece by piece where it is streamed, at its end where it is not."""
     policy = run.job.policy
     if policy == "off":
         return None
-    if run.streamed:
-        return GuardStream(run.guard, run.start.prompt.before, policy=policy)
-    return DeferredGuard(run.guard, run.start.prompt.before, policy)
+    prompt = run.start.prompt
+    kind = GuardStream if run.streamed else DeferredGuard
+    guard: OutputGuard = kind(run.guard, prompt.before, policy)
+    return BegunGuard(guard, prompt.unfinished) if prompt.unfinished else guard
 
 
 def _word_scanner(job: Job) -> WordScanner | None:

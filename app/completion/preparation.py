@@ -17,6 +17,7 @@ from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.messages import Phrase
 from app.errors import ContentFilterError, InvalidRequestError
 from app.guard.guard import Guard
+from app.guard.unfinished import InnocentWords
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
@@ -44,6 +45,7 @@ class Preparation:
 
     Args:
         healer: None where the bytes of the model's tokens are not known.
+        innocent_words: What an unfinished word may become; None where nothing is healed.
         phrases: The server's own, for prompts whose last piece is healed.
     """
 
@@ -55,6 +57,7 @@ class Preparation:
         tokenizer_pool: TokenizerPool,
         metrics: Metrics,
         healer: Healer | None = None,
+        innocent_words: InnocentWords | None = None,
         phrases: Phrases | None = None,
     ) -> None:
         self._manifest = manifest
@@ -62,6 +65,7 @@ class Preparation:
         self._tokenizer_pool = tokenizer_pool
         self._metrics = metrics
         self._healer = healer
+        self._innocent_words = innocent_words
         self._phrases = phrases or Phrases()
         self._guard_thread = GuardThread()
 
@@ -84,10 +88,19 @@ class Preparation:
         return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare))
 
     async def _filtered(self, job: Job, guard: Guard) -> Prompt:
-        """The prompt as the guard lets it pass; all of it is checked, also what the window will drop."""
+        """The prompt as the guard lets it pass; all of it is checked, also what the window will drop.
+
+        A word that is being typed, and may become an innocent one, is judged with the completion.
+        """
+        typed = self._innocent_words if _is_healed(job, job.prompt) else None
+        typing = 0
 
         def check(text: str) -> str:
+            nonlocal typing
             verdict = guard.check(text)
+            start = None if typed is None else typed.unfinished_from(guard, text, verdict)
+            if start is not None:
+                verdict, typing = verdict.before(start), len(text) - start
             if not verdict.flagged:
                 return text
             self._metrics.guard_hits.labels("prompt", job.policy).inc()
@@ -97,7 +110,8 @@ class Preparation:
 
         if job.policy == "off":
             return job.prompt
-        return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+        prompt = await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+        return replace(prompt, typing=typing) if isinstance(prompt, PlainPrompt) else prompt
 
     async def behind(self, job: Job, start: Start, text: str) -> tuple[tuple[int, ...], bytes]:
         """Tokens of a prompt with a text behind it, and the bytes with which the suffix begins."""
@@ -169,8 +183,12 @@ class Preparation:
 
         The piece is rare where no token begins with all of it.
         """
-        if self._healer is None or not job.token_healing or not isinstance(prompt, PlainPrompt):
+        if self._healer is None or not _is_healed(job, prompt):
             return await self._tokenizer_pool.ids(prompt), b"", False
         healed = self._healer.split(prompt.text)
         before = await self._tokenizer_pool.ids(PlainPrompt(healed.before)) if healed.before else []
         return [*before, *healed.ids], healed.typed, bool(healed.ids)
+
+
+def _is_healed(job: Job, prompt: Prompt) -> bool:
+    return job.token_healing and isinstance(prompt, PlainPrompt)

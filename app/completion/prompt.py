@@ -14,7 +14,8 @@ class Prompt(Protocol):
 
     Attributes:
         text: What an answer with `echo` repeats.
-        before: The text right before the completion: a bad word may begin in it.
+        before: The text that is judged, right before the completion: a bad word may begin in it.
+        unfinished: The text behind that, which is judged with the completion.
         characters: Its length.
         field: Of the request, for errors.
     """
@@ -26,6 +27,11 @@ class Prompt(Protocol):
 
     @property
     def before(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def unfinished(self) -> str:
         """See above."""
         ...
 
@@ -50,15 +56,26 @@ class Prompt(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainPrompt:
-    """A prompt that is one text; `shortened` says that it was cut to the character limit."""
+    """A prompt that is one text.
+
+    Attributes:
+        shortened: Whether it was cut to the character limit.
+        typing: Characters at its end that are a word which is still being typed.
+    """
 
     text: str
     shortened: bool = False
+    typing: int = 0
 
     @property
     def before(self) -> str:
-        """The text itself."""
-        return self.text
+        """The text without the word that is being typed."""
+        return self.text[: len(self.text) - self.typing]
+
+    @property
+    def unfinished(self) -> str:
+        """The word that is being typed."""
+        return self.text[len(self.text) - self.typing :]
 
     @property
     def characters(self) -> int:
@@ -85,6 +102,11 @@ class TokenPrompt:
 
     ids: tuple[int, ...]
     text: str
+
+    @property
+    def unfinished(self) -> str:
+        """Nothing: whoever sends tokens does not type."""
+        return ""
 
     @property
     def before(self) -> str:

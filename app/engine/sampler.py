@@ -82,6 +82,15 @@ class Sampler:
             self._generated[token] += 1
             self._chosen += 1
 
+    def biased(self, logits: Floats) -> Floats:
+        """Logits [..., V] with the request's biases, on a copy where there are any."""
+        if not len(self._biased):
+            return logits
+        adjusted = logits.copy()
+        for token, bias in self._sampling.logit_bias:
+            adjusted[..., token] += np.float32(bias)
+        return adjusted
+
     def _adjust(self, logits: Floats, *, penalize: bool) -> Floats:
         """Penalties and biases, on a copy where there are any."""
         s = self._sampling

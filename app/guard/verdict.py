@@ -30,6 +30,10 @@ class Verdict:
         """Whether there is any."""
         return bool(self.spans)
 
+    def before(self, end: int) -> "Verdict":
+        """The bad words that begin before an index."""
+        return Verdict(tuple(span for span in self.spans if span.start < end))
+
     @property
     def categories(self) -> tuple[str, ...]:
         """Their categories, sorted, each once."""

@@ -202,7 +202,7 @@ class Scheduler:
         if generation.alternatives:
             return True
         return generation.sampling.temperature < GREEDY and is_uncertain(
-            self._vocabulary, sequence.typed, logits
+            self._vocabulary, sequence.typed, sequence.sampler.biased(logits)
         )
 
     def _begin_search(self, sequence: Sequence, logits: Floats) -> None:

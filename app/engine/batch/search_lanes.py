@@ -50,13 +50,14 @@ class SearchLanes:
         assert self.sequence.lane is not None
         self._lanes = [self.sequence.lane]
         self.logits = logits.copy()
-        self._start(logits)
+        self._start(self.sequence.sampler.biased(logits))
 
     def apply(self, logits: Floats) -> None:
         """Take the logits [B, V] of a decode step, by slot."""
         cache, base = self._cache, len(self._prefix)
         rows = [cache.rows(lane.slot, base, lane.length).copy() for lane in self._lanes]
-        parents = self._search.advance(logits[[lane.slot for lane in self._lanes]], rows)
+        logits = self.sequence.sampler.biased(logits[[lane.slot for lane in self._lanes]])
+        parents = self._search.advance(logits, rows)
         self._go_on([rows[parent] for parent in parents])
 
     def outcome(self) -> list[Found | None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.completion.output_guard import STRIDE, DeferredGuard, OutputGuard
+from app.completion.output_guard import STRIDE, BegunGuard, DeferredGuard, OutputGuard
 from app.guard.guard import Guard
 from app.guard.stream import GuardStream, OutputPolicy
 
@@ -57,3 +59,16 @@ def test_it_finds_what_a_stream_finds(guard: Guard, policy: OutputPolicy, pieces
     late = shown(DeferredGuard(guard, "", policy), pieces)
     text, tripped, stopped = shown(GuardStream(guard, policy=policy), pieces)
     assert late == ("" if stopped else text, tripped, stopped)
+
+
+@pytest.mark.parametrize("kind", [DeferredGuard, GuardStream])
+def test_a_begun_word_is_judged_with_what_is_written_behind_it_and_not_shown(
+    guard: Guard, kind: Callable[[Guard, str, OutputPolicy], OutputGuard]
+) -> None:
+    def begun(policy: OutputPolicy = "reject") -> BegunGuard:
+        return BegunGuard(kind(guard, "finish the ", policy), "ass")
+
+    assert shown(begun(), ["ign", "ment now"]) == ("ignment now", False, False)
+    assert shown(begun(), [" you", " are"]) == ("", True, True)
+    assert shown(begun("mask"), [" you", " are"]) == (" you are", True, False)
+    assert shown(begun(), []) == ("", False, False)

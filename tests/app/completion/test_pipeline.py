@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from app.completion.concurrency import gather_all
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
-from app.completion.job import Job, Opened, Piece, Usage
+from app.completion.job import AlternativeText, Job, Opened, Piece, Usage
 from app.completion.prompt import PlainPrompt
 from app.completion.run import PieceQueue
 from app.completion.service import Service
@@ -31,6 +31,7 @@ from tests.fakes import ByteTokenizer, FakeEngine, FakeSteps
 pytestmark = pytest.mark.anyio
 
 Compose = Callable[..., FastAPI]
+BYTES = Vocabulary.of([*(bytes([number]) for number in range(256)), b""])
 
 
 class CountingTokenizer(ByteTokenizer):
@@ -115,13 +116,38 @@ async def test_a_prompt_is_cut_before_its_last_piece_and_the_choices_written_ove
     compose: Compose,
 ) -> None:
     engine = FakeEngine()
-    vocabulary = Vocabulary.of([*(bytes([number]) for number in range(256)), b""])
-    service = serving(compose, engine, vocabulary=vocabulary)
+    service = serving(compose, engine, vocabulary=BYTES)
     outcome = await service.pipeline.run(job(service, "one tw", max_tokens=6, token_healing=True))
     (generation,) = engine.generations
     assert (bytes(generation.prompt), generation.typed) == (b"one t", b"w")
     assert [choice.healed for choice in outcome.choices] == [1]
     assert "autocomplete_healed_total 1.0" in service.metrics.render().decode()
+
+
+@pytest.mark.parametrize("logprobs", [None, 2])
+async def test_alternatives_are_texts_that_the_guard_lets_pass_each_once(
+    compose: Compose, logprobs: int | None
+) -> None:
+    engine = FakeEngine(other_scripts=["o runs", "o fuck", "o runs", "ice"])
+    service = serving(compose, engine, vocabulary=BYTES)
+    asked = job(service, "one tw", max_tokens=20, token_healing=True, alternatives=4, scored=True)
+    asked = replace(asked, sampling=replace(asked.sampling, logprobs=logprobs))
+    (choice,) = (await service.pipeline.run(asked)).choices
+    assert choice.alternatives == (AlternativeText("o runs", 0.5), AlternativeText("ice", 0.125))
+
+
+async def test_a_word_that_is_being_typed_is_judged_with_what_the_model_makes_of_it(compose: Compose) -> None:
+    engine = FakeEngine(scripts=[" you are", "ignment is"])
+    service = serving(compose, engine, vocabulary=BYTES)
+    outcome = await service.pipeline.run(job(service, "finish the ass", token_healing=True))
+    assert [choice.text for choice in outcome.choices] == ["ignment is"]
+    first, second = (generation.sampling for generation in engine.generations)
+    assert (first.logit_bias, second.logit_bias) == ((), ((ord("s"), -100.0),))
+    assert (second.temperature, outcome.attempts) == (0.0, 2)
+    with pytest.raises(ContentFilterError):
+        await service.pipeline.run(job(service, "finish the ass", token_healing=False))
+    with pytest.raises(ContentFilterError):
+        await service.pipeline.run(job(service, "you are an ass.", token_healing=True))
 
 
 async def test_nothing_is_done_while_the_engine_is_not_ready(compose: Compose) -> None:
