@@ -17,7 +17,7 @@ SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/keras --i
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
 .PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-contract test-keras test-foreign ray test-ray \
-	lint format soak chaos bench bench-quick typing typing-quick profile lock clean
+	lint format soak chaos bench bench-quick typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve; SOURCE=gemma-3-270m, a GGUF file or a folder
@@ -87,6 +87,9 @@ bench-quick: $(VENV)/bin/llama-server $(MANIFEST)  ## the same in at most two mi
 
 typing: $(VENV)/.dev $(MANIFEST)  ## a simulated writer types the project's texts: what is right, what is saved; an hour
 	$(BIN)/python -m bench.typing --typed 90 --picture docs/measurements/typing.svg
+
+typing-latency: $(VENV)/.dev $(MANIFEST)  ## what healing costs a request, and a key in a long text; on a quiet machine
+	$(BIN)/python -m bench.typing.latency
 
 typing-quick: $(VENV)/.dev $(MANIFEST)  ## the same with a ninth of the texts, in some minutes
 	$(BIN)/python -m bench.typing --texts 30 --output bench/typing/quick.json

@@ -156,6 +156,52 @@ def test_model_says_what_kind_it_is(served: Served) -> None:
     assert model["sha256"] != ""
 
 
+TYPING: dict[str, Any] = {
+    "token_healing": True,
+    "min_confidence": 0.1,
+    "alternatives": 1,
+    "phrases": ["fox hunt"],
+}
+
+
+@pytest.mark.parametrize("field", NEEDS_BYTES)
+def test_what_needs_the_bytes_of_tokens_is_taken_or_refused_by_name(served: Served, field: str) -> None:
+    response = served.post("/complete", prompt=PROMPT, **{field: TYPING[field]})
+    if served.kind.name == "own":
+        assert response.status_code == 200, response.text
+    else:
+        assert (response.status_code, response.json()["error"]["field"]) == (422, field)
+
+
+def test_nothing_is_healed_by_default_where_it_cannot_be(served: Served) -> None:
+    answer = served.complete()
+    assert answer is not None
+    (choice,) = answer["choices"]
+    own = served.kind.name == "own"
+    assert choice["healed"] == (len(" fox") if own else 0)
+    assert ("confidence" in choice) is own
+    assert served.post("/complete", prompt=PROMPT, token_healing=False).status_code == 200
+
+
+def test_healing_on_openais_route_is_taken_or_refused(served: Served) -> None:
+    response = served.post("/v1/completions", model="any", prompt=PROMPT, token_healing=True)
+    if served.kind.name == "own":
+        assert response.status_code == 200, response.text
+    else:
+        assert (response.status_code, response.json()["error"]["param"]) == (400, "token_healing")
+
+
+def test_a_text_ends_where_it_runs_into_the_suffix(served: Served) -> None:
+    whole = served.text(until="token", **served.greedy)
+    at = next(
+        (n for n in range(4, len(whole) - 1) if not whole[n].isalnum() and not whole[n].isspace()), None
+    )
+    if at is not None:
+        text = served.text(until="token", suffix=whole[at:], **served.greedy)
+        assert whole.startswith(text)
+        assert len(text) <= at
+
+
 def test_an_answer_has_every_part_of_the_contract(served: Served) -> None:
     answer = served.complete()
     assert answer is not None

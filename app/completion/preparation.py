@@ -70,14 +70,13 @@ class Preparation:
         self._guard_thread = GuardThread()
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
-        """Guard a job's prompt, phrases and suffix, and tokenize and cut the prompt.
+        """Guard a job's prompt and phrases, and tokenize and cut the prompt.
 
         Raises:
             ContentFilterError: The guard rejected one of them.
             InvalidRequestError: The prompt is longer than its window, and may not be cut.
         """
         prompt = await self._filtered(job, guard)
-        await self._check_suffix(job, guard)
         own = await self._own_phrases(job, guard)
         window, typed, rare = await self._window(job, prompt)
         window = replace(window, shortened=isinstance(prompt, PlainPrompt) and prompt.shortened)
@@ -119,14 +118,6 @@ class Preparation:
         prompt = PlainPrompt(start.prompt.text + text)
         window, _, _ = await self._window(replace(job, token_healing=False), prompt)
         return window.ids, self._healer.first_piece(job.suffix).encode()
-
-    async def _check_suffix(self, job: Job, guard: Guard) -> None:
-        """Reject a suffix as a prompt would be; it is never repeated, so it need not be masked."""
-        if job.suffix and job.policy == "reject":
-            verdict = await self._guard_thread.run(len(job.suffix), lambda: guard.check(job.suffix))
-            if verdict.flagged:
-                self._metrics.guard_hits.labels("prompt", job.policy).inc()
-                raise ContentFilterError
 
     async def _own_phrases(self, job: Job, guard: Guard) -> Phrases:
         """The request's phrases as the guard lets them pass: it rejects all of them, or drops some."""

@@ -66,6 +66,9 @@ class WordScanner:
         """The rest; where the suggestion was cut, without the word that may be unfinished."""
         if self.found is not None:
             return ""
+        if self.until == "token" and not self.min_confidence:  # all is passed on already, but not judged
+            known = [self._confidence(end) for end, _ in self._ends(0, last=True)]
+            self.confidences = [each for each in known if each is not None]
         text = self._words(ended=not cut or self.until == "token", last=True)
         if cut and self.until != "token" and self.found is None:
             rest = self._text[self._passed :]
@@ -76,7 +79,7 @@ class WordScanner:
     def _words(self, *, ended: bool, last: bool = False) -> str:
         """Pass on each complete word; at the end of the text the last one is complete, too."""
         shown = ""
-        for end, complete in self._ends(last=last):
+        for end, complete in self._ends(self._passed, last=last):
             if self.found is not None or not (complete or ended):
                 break
             confidence = self._confidence(end)
@@ -91,19 +94,19 @@ class WordScanner:
             shown += self._pass(len(self._text), len(self._text))
         return shown
 
-    def _ends(self, *, last: bool) -> list[tuple[int, bool]]:
-        """Ends of the words behind what was passed on, and whether each stays one whatever follows.
+    def _ends(self, begin: int, *, last: bool) -> list[tuple[int, bool]]:
+        """Ends of the words from a place on, and whether each stays one whatever follows.
 
         A mark alone behind a word may join it with what comes next ("don" and "'" with "t"). If nothing
         comes, only an apostrophe leaves the word unfinished.
         """
-        rest = self._text[self._passed :]
+        rest = self._text[begin:]
         places = [match.start() for match in BOUNDARY.finditer(rest)]
         places += [len(rest)] if not places or places[-1] < len(rest) else []
         ends, start = [], 0
         for place in places:
             if any(character.isalnum() for character in rest[start:place]):
-                ends.append((self._passed + place, _is_end(rest[place:], last=last)))
+                ends.append((begin + place, _is_end(rest[place:], last=last)))
             start = place
         return ends
 

@@ -19,12 +19,13 @@ from bench.typing.typist import Session
 NOTHING = "–"
 THRESHOLDS = tuple(step / 20 for step in range(20))
 
-Unit = Literal["%", "per 100 keys", "area", "ms"]
+Unit = Literal["%", "per 100 keys", "area", "ms", "times"]
 FORMATS: dict[Unit, tuple[float, str]] = {
     "%": (100, ".1f"),
     "per 100 keys": (100, ".1f"),
     "area": (1, ".3f"),
     "ms": (1, ".0f"),
+    "times": (1, ".2f"),
 }
 
 
@@ -76,10 +77,7 @@ def as_json(found: Measurement) -> dict[str, Any]:
     """What a file keeps: lines, curves, refusals and errors."""
     english = [position for position in found.positions if position.text.english]
     return {
-        "rows": [
-            {"what": row.what, "unit": row.unit, **(_numbers(row.estimate) if row.estimate else {})}
-            for row in rows(found)
-        ],
+        "rows": as_numbers(rows(found)),
         "thresholds": [
             {
                 "min_confidence": one.min_confidence,
@@ -94,6 +92,14 @@ def as_json(found: Measurement) -> dict[str, Any]:
         "refusals": [{"typed": one.prompt[-40:], "error": one.error} for one in found.refusals],
         "errors": dict(found.errors),
     }
+
+
+def as_numbers(found: Sequence[Row]) -> list[dict[str, Any]]:
+    """The lines for a file."""
+    return [
+        {"what": row.what, "unit": row.unit, **(_numbers(row.estimate) if row.estimate else {})}
+        for row in found
+    ]
 
 
 def _places(name: str, positions: Sequence[Position]) -> Iterator[Row]:

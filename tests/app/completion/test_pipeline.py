@@ -365,10 +365,10 @@ async def test_of_several_words_the_one_comes_first_that_the_suffix_follows_best
         assert {(each.typed, each.max_tokens, each.scores) for each in scored} == {(b" over", 1, True)}
 
 
-async def test_a_suffix_is_guarded_as_the_prompt_is(compose: Compose) -> None:
+async def test_a_suffix_is_not_judged_as_it_may_begin_and_end_inside_words(compose: Compose) -> None:
     service = serving(compose, FakeEngine())
-    with pytest.raises(ContentFilterError):
-        await service.pipeline.run(job(service, suffix=" what the fuck"))
+    outcome = await service.pipeline.run(job(service, "the cl", suffix="ass is in the second ass"))
+    assert outcome.choices[0].text == " jumps over the lazy dog."
 
 
 async def test_a_text_ends_where_it_runs_into_the_suffix_and_so_do_other_words(

@@ -84,3 +84,11 @@ def test_an_unsure_first_word_leaves_nothing() -> None:
     assert scored(scanner, *TOKENS) + scanner.finish(cut=True) == ""
     assert scanner.found == "confidence"
     assert scanner.confidences == pytest.approx([0.8 * 0.9])
+
+
+def test_where_every_token_counts_each_word_is_judged_at_the_end() -> None:
+    scanner = WordScanner("token")
+    shown = scored(scanner, ("nce", 0.8, 1.0), (" is", 0.5, 0.9), (" Pa", 0.6, 0.8))
+    assert shown == "nce is Pa"
+    scanner.finish(cut=True)
+    assert scanner.confidences == pytest.approx([0.8 * 0.9, 0.5 * 0.8, 0.6])
