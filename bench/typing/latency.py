@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,6 +105,7 @@ def rows(pairs: Sequence[Pair], typed: Sequence[Typed]) -> list[Row]:
         ("not searched", [pair for pair in pairs if not pair.searched]),
     ):
         times = ratio([(pair.healed, pair.unhealed) for pair in some])
+        times = times and replace(times, count=len(some))
         found.append(Row(f"healed request to unhealed one, {name}", "times", times))
     for name, english in (("English", True), ("other languages", False)):
         known = [pair.searched for pair in pairs if pair.english == english]

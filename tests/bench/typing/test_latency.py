@@ -51,6 +51,8 @@ def test_keys_are_counted_behind_the_request_that_fills_the_cache() -> None:
 def test_the_rows_say_how_much_slower_and_how_often() -> None:
     pairs = [Pair(True, 110, 100, False), Pair(True, 120, 100, False), Pair(False, 160, 100, True)]
     found = {row.what: row.estimate for row in rows(pairs, [Typed(500, (2.0, 4.0, 3.0), 90, 100)])}
+    counts = {estimate.count for what, estimate in found.items() if estimate and "English" in what}
+    assert counts == {2}
     values = {what: estimate.value for what, estimate in found.items() if estimate}
     assert values == pytest.approx(
         {
