@@ -13,10 +13,10 @@ endif
 MANIFEST := $(MODEL:.tflite=.manifest.json)
 FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --universal --python-version 3.11
-SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
+SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/clients --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-contract test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-clients test-contract test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -45,6 +45,9 @@ test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 
 test-examples: $(VENV)/.dev $(MANIFEST) examples/node_modules/.ready  ## React, CodeMirror and Monaco as in examples/, in Chromium; needs npm
 	$(BIN)/pytest --no-cov tests/examples
+
+test-clients: $(VENV)/.dev .venv-clients/.ready tests/clients/node_modules/.ready  ## OpenAI's packages for pages and Node, the AI SDK, LiteLLM, the JDK's client; needs npm and java
+	$(BIN)/pytest --no-cov tests/clients
 
 test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: thousands of requests, also to the real model
 	TEST_EXAMPLES=200 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
@@ -119,6 +122,16 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 
 examples/node_modules/.ready: examples/package-lock.json
 	cd examples && npm ci --silent --ignore-scripts
+	touch $@
+
+tests/clients/node_modules/.ready: tests/clients/package-lock.json
+	cd tests/clients && npm ci --silent --ignore-scripts
+	touch $@
+
+# A client of others' making, with its own wishes for dependencies: one pinned version, and what pip finds for it.
+.venv-clients/.ready:
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check litellm==1.110.2
 	touch $@
 
 .venv-keras/.ready: locks/keras.txt

@@ -40,6 +40,7 @@ class ChatMessage(Body):
     function_call: Unsupported = None
     tool_calls: Unsupported = None
     annotations: Ignored = None
+    type: Ignored = None
     cache_control: Ignored = None
     reasoning_content: Ignored = None
     reasoning: Ignored = None
