@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.completion.detokenizer import Detokenizer
+from tests.fakes import ByteTokenizer
 
 
 class Pieces:
@@ -60,3 +61,13 @@ def test_the_pieces_are_the_whole_text_decoded(size: int, text: bytes) -> None:
     shown = "".join(detokenizer.push([n]) for n in range(len(pieces)))
     whole = codecs.getincrementaldecoder("utf-8")(errors="replace")
     assert shown == whole.decode(text)
+
+
+def test_the_bytes_of_the_last_ids_are_known_and_whether_they_end_inside_a_character() -> None:
+    detokenizer = Detokenizer(ByteTokenizer(), typed=2)
+    assert detokenizer.push(tuple(b"abc")) == "c"
+    assert (detokenizer.pushed, detokenizer.inside) == (b"c", False)
+    assert detokenizer.push(tuple("é".encode()[:1])) == ""
+    assert (detokenizer.pushed, detokenizer.inside) == (b"\xc3", True)
+    assert detokenizer.push(tuple("é".encode()[1:])) == "é"
+    assert (detokenizer.pushed, detokenizer.inside) == (b"\xa9", False)

@@ -61,6 +61,23 @@ def test_a_malformed_trace_is_none(sent: str) -> None:
     assert opened(traceparent=sent).traceparent is None
 
 
+def test_headers_name_what_was_ignored_and_count_what_was_cut() -> None:
+    record = opened(x_request_id="a")
+    assert [name for name, _ in record.headers()] == [b"x-request-id"]
+    record.ignored = ["store", "user"]
+    record.windows = [Window((1,), 8, 0), Window((1,), 8, 3), Window((1,), 8, 4)]
+    assert record.headers()[1:] == [
+        (b"x-warning", b"without effect: store, user"),
+        (b"x-prompt-truncated", b"7"),
+    ]
+
+
+def test_characters_that_were_cut_are_counted_as_no_tokens() -> None:
+    record = opened(x_request_id="a")
+    record.windows = [Window((1,), 8, 0, shortened=True)]
+    assert record.headers()[1:] == [(b"x-prompt-truncated", b"0")]
+
+
 def test_a_request_that_completed_nothing_has_no_facts() -> None:
     assert opened().facts() == {}
 

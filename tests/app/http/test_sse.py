@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.errors import EngineFailedError
+from app.errors import EngineFailedError, InvalidRequestError
 from app.http.request_record import open_record
-from app.http.sse import EventStream
+from app.http.sse import EventStream, NamedEventStream
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +114,28 @@ async def test_a_client_that_leaves_cancels_the_work() -> None:
     await stream(endless())(request, leaving, send)
     assert cancelled
     assert request["record"].left
+
+
+async def named(*types: str, error: Exception | None = None) -> AsyncGenerator[object]:
+    for name in types:
+        yield {"type": name}
+    if error is not None:
+        raise error
+
+
+async def test_named_events_are_numbered_and_the_last_ends_the_stream() -> None:
+    _, *bodies = await sent_by(NamedEventStream(named("a", "b"), ping_seconds=60))
+    assert b"".join(body["body"] for body in bodies) == (
+        b'event: a\ndata: {"type":"a","sequence_number":0}\n\n'
+        b'event: b\ndata: {"type":"b","sequence_number":1}\n\n'
+    )
+    assert [body["more_body"] for body in bodies] == [True, True, False]
+
+
+async def test_an_error_among_named_events_is_one_of_them() -> None:
+    error = InvalidRequestError("input", "too long")
+    _, *bodies = await sent_by(NamedEventStream(named("a", error=error), ping_seconds=60))
+    assert bodies[1]["body"] == (
+        b'event: error\ndata: {"type":"error","code":"invalid_request","message":"input: too long",'
+        b'"param":"input","sequence_number":1}\n\n'
+    )
