@@ -11,6 +11,7 @@ STATUS = {
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
+    "superseded": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "misdirected_request": 421,
@@ -84,6 +85,15 @@ class RequestTimeoutError(ServiceError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the body took longer than {seconds:g} seconds")
+
+
+class SupersededError(ServiceError):
+    """A newer request of the same session came before this one was answered."""
+
+    code = "superseded"
+
+    def __init__(self, message: str = "a newer request of the same session came") -> None:
+        super().__init__(message)
 
 
 class BodyTooLargeError(ServiceError):

@@ -18,6 +18,7 @@ from app.completion.pipeline import Pipeline
 from app.completion.preparation import Preparation
 from app.completion.segments import SegmentedTokenizer
 from app.completion.service import Service
+from app.completion.sessions import Sessions
 from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
@@ -122,6 +123,7 @@ def create_app(
         bias=bias,
         pipeline=pipeline,
         admission=Admission(settings.capacity),
+        sessions=Sessions(),
         metrics=metrics,
         chat_template=_chat_template(manifest),
     )

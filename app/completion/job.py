@@ -39,6 +39,7 @@ class Job:
         phrases: A person's own, preferred where they fit what is typed.
         suffix: The text behind the caret.
         owner: Who may find what is computed for it in the engine's caches.
+        session: Of one person at one place: its newest request ends the one before; "" is none.
         stop_ids: Tokens that end a completion beside the model's own.
         endless: Whether the model may not end the text by itself.
         scores_prompt: Whether the prompt's tokens are scored: each gets its log probability.
@@ -63,6 +64,7 @@ class Job:
     phrases: tuple[str, ...] = ()
     suffix: str = ""
     owner: str = ""
+    session: str = ""
     stop_ids: tuple[int, ...] = ()
     endless: bool = False
     scores_prompt: bool = False

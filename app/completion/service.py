@@ -17,6 +17,7 @@ from app.completion.job import Event, Job, Outcome
 from app.completion.limits import Limits
 from app.completion.pipeline import Pipeline
 from app.completion.run import PieceQueue
+from app.completion.sessions import Sessions
 from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.interface import Engine
 from app.errors import ModelRefusedError
@@ -59,6 +60,7 @@ class Service:
     bias: ProfanityBias
     pipeline: Pipeline
     admission: Admission
+    sessions: Sessions
     metrics: Metrics
     chat_template: ChatTemplate | None
     draining: bool = False
@@ -128,6 +130,7 @@ class Service:
 
         Raises:
             OverloadedError: There is no room for all of them.
+            SupersededError: A newer request of the jobs' session came.
             ServiceError: See `Pipeline.run`.
         """
         pieces: PieceQueue = asyncio.Queue()
@@ -154,12 +157,9 @@ class Service:
 
     async def _run_all(self, jobs: Sequence[Job], pieces: PieceQueue | None) -> list[Outcome]:
         firsts = accumulate((job.choices for job in jobs), initial=0)
-        return await gather_all(
-            [
-                self.pipeline.run(job, pieces, first_index=first)
-                for job, first in zip(jobs, firsts, strict=False)
-            ]
-        )
+        async with self.sessions.newest(jobs[0].session):
+            runs = zip(jobs, firsts, strict=False)
+            return await gather_all([self.pipeline.run(job, pieces, first_index=n) for job, n in runs])
 
 
 async def _end(task: asyncio.Task[list[Outcome]]) -> None:

@@ -48,6 +48,7 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         phrases=given(body.phrases, []),
         suffix=given(body.suffix, ""),
         owner=given(body.cache_salt, ""),
+        session=given(body.session, ""),
     )
 
 

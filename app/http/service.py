@@ -74,10 +74,17 @@ def named_event_stream(request: Request, answers: AsyncGenerator[object]) -> Nam
 
 
 def _owned(request: Request, jobs: Sequence[Job]) -> list[Job]:
-    """The jobs as those of the request's API key: what is computed for one key is not found by another.
+    """The jobs as those of the request's API key, which has its own sessions and its own part of the caches.
 
     Else the count of cached tokens would tell what others have asked.
     """
     authorization = request.headers.get("authorization", "")
     key = sha256(authorization.encode()).hexdigest()[:16] if authorization else ""
-    return [replace(job, owner=f"{key}/{job.owner}" if key or job.owner else "") for job in jobs]
+    return [
+        replace(
+            job,
+            owner=f"{key}/{job.owner}" if key or job.owner else "",
+            session=f"{key}/{job.session}" if job.session else "",
+        )
+        for job in jobs
+    ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 
 from app.completion.job import Choice, Job, Outcome, Piece
+from app.errors import SupersededError
 from app.http.jobs import complete_job
 from app.http.json_route import JsonRoute
 from app.http.request_record import record_of
@@ -33,7 +34,7 @@ router = APIRouter(tags=["completion"], route_class=JsonRoute)
     "/complete",
     summary="Continue a prompt",
     response_model=CompleteAnswer,
-    responses={200: STREAMED, **errors(*COMPLETION_ERRORS)},
+    responses={200: STREAMED, **errors(*COMPLETION_ERRORS, SupersededError())},
 )
 async def complete(request: Request, body: CompleteRequest) -> CompleteAnswer | EventStream:
     """The native route.

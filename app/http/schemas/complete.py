@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
 from app.engine.messages import Sampling
-from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, Share
+from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, SessionName, Share
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
 from app.http.schemas.token_text import token_text, top_texts
@@ -72,6 +72,10 @@ class CompleteRequest(SamplingRequest):
     )
     suffix: Annotated[str | None, AtMost("prompt_characters")] = Field(
         default=None, description="Text behind the caret: the completion ends where it runs into it"
+    )
+    session: SessionName | None = Field(
+        default=None,
+        description="Any name of one place where somebody types: a newer request ends the one before (409)",
     )
     profanity: Literal["mask", "reject"] | None = Field(
         default=None, description="A stricter policy than the server's; a laxer one is ignored"

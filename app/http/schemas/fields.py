@@ -30,6 +30,7 @@ TopK = Annotated[int, Field(ge=0, le=1_000_000), Whole]
 Seed = Annotated[int, Field(ge=-LARGEST_SEED, le=LARGEST_SEED), Whole]
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
+SessionName = Annotated[str, Field(min_length=1, max_length=256)]
 Share = Annotated[float, Field(ge=0, le=1)]
 RepetitionPenalty = Annotated[float, Field(ge=0.5, le=2)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]

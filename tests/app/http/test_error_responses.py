@@ -180,6 +180,7 @@ async def test_the_status_table_is_the_contract() -> None:
         "not_found": 404,
         "method_not_allowed": 405,
         "request_timeout": 408,
+        "superseded": 409,
         "body_too_large": 413,
         "unsupported_media_type": 415,
         "misdirected_request": 421,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -217,3 +218,30 @@ async def test_a_bias_makes_bad_words_unlikely_beside_the_request_s_own(serve: S
         await complete(client)
         bias = client._transport.app.state.service.pipeline.bias  # type: ignore[attr-defined]
     assert engine.generations[0].sampling.logit_bias == bias
+
+
+async def test_a_newer_request_of_a_session_ends_the_one_before(serve: Serve) -> None:
+    async with serve(FakeEngine(pause=0.3)) as client:
+        asked = {"prompt": "one two", "session": "window 7"}
+        older = asyncio.create_task(client.post("/complete", json=asked))
+        while "autocomplete_num_sequences_admitted 1.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.01)
+        newer = await client.post("/complete", json=asked | {"max_tokens": 1})
+        other = await client.post("/complete", json={"prompt": "one two", "max_tokens": 1})
+    answer = await older
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "superseded")
+    assert (newer.status_code, other.status_code) == (200, 200)
+
+
+@pytest.mark.parametrize(("key", "status"), [("one", 409), ("two", 200)])
+async def test_a_session_is_known_within_one_api_key_only(serve: Serve, key: str, status: int) -> None:
+    async with serve(FakeEngine(pause=0.3), api_keys="one,two", metrics="open") as client:
+        asked = {"prompt": "one two", "session": "window 7"}
+        older = asyncio.create_task(
+            client.post("/complete", json=asked, headers={"authorization": "Bearer one"})
+        )
+        while "autocomplete_num_sequences_admitted 1.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.01)
+        newer = asked | {"max_tokens": 1}
+        await client.post("/complete", json=newer, headers={"authorization": f"Bearer {key}"})
+    assert (await older).status_code == status
