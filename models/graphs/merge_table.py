@@ -62,12 +62,13 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
     symbols, characters, first_made = _first_symbols(vocabulary)
     tokens = set(vocabulary.tokens)
     parts = (part for pair in vocabulary.merges for part in pair if part in tokens)  # no merge may make one
+    found = len(vocabulary.found)
     for symbol in (*(left + right for left, right in vocabulary.merges), *parts):
-        symbols.setdefault(symbol, len(symbols) + len(vocabulary.found))
+        symbols.setdefault(symbol, len(symbols) + found)
     pairs = _pairs(vocabulary, symbols)
     made = np.array([symbols[left + right] for left, right in vocabulary.merges], np.int32)
     in_order = np.array_equal(made, first_made + np.arange(len(made)))
-    count = len(symbols) + len(vocabulary.found)
+    count = len(symbols) + found
     if in_order and count < SPARSE:
         ranks = sparse_rows([(left, right) for left, right in pairs.tolist()], count)
     else:
