@@ -20,6 +20,7 @@ from app.completion.segments import SegmentedTokenizer
 from app.completion.service import Service
 from app.completion.sessions import Sessions
 from app.completion.tokenizer_pool import TokenizerPool
+from app.completion.writer import ChoiceWriter
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.interface import Engine
@@ -70,27 +71,15 @@ def create_app(
         settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
     manifest = model.manifest
     tokenizer = model.open_tokenizer()
-    spaced = manifest.prefix_space
-    tokenizer_pool = TokenizerPool(
-        SegmentedTokenizer(tokenizer, prefix_space=spaced),
-        lambda: SegmentedTokenizer(model.open_tokenizer(), prefix_space=spaced),
-    )
+    tokenizer_pool = _tokenizer_pool(model, tokenizer)
     if model.file is not None:
         vocabulary = read_vocabulary_of(model.file.place, manifest.vocabulary_size, control_ids(manifest))
     engine = engine or _engine(settings, model)
-    if guard is None:
-        thresholds = Thresholds.of(settings.profanity_thresholds)
-        guard = GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
+    guard = guard or _guards(settings)
     pieces = read_vocabulary(tokenizer, manifest.vocabulary_size) if settings.profanity_bias else []
     bias = ProfanityBias(pieces, settings.profanity_bias)
     metrics = Metrics()
-    limits = Limits.of(
-        settings,
-        sequence_length=manifest.sequence_length,
-        vocabulary_size=manifest.vocabulary_size,
-        refused=(*model.refused, *(() if vocabulary else NEEDS_BYTES)),
-        heals=vocabulary is not None,
-    )
+    limits = _limits(settings, model, heals=vocabulary is not None)
     preparation = Preparation(
         manifest=manifest,
         tokenizer=tokenizer,
@@ -101,14 +90,20 @@ def create_app(
         phrases=read_phrases(settings.phrases_file),
     )
     first = guard()
-    pipeline = Pipeline(
+    writer = ChoiceWriter(
         manifest=manifest,
         engine=engine,
         tokenizer=tokenizer,
         preparation=preparation,
+        retries=settings.profanity_retries,
+        metrics=metrics,
+    )
+    pipeline = Pipeline(
+        engine=engine,
+        preparation=preparation,
+        writer=writer,
         guard=first,
         bias=bias.against(first),
-        retries=settings.profanity_retries,
         metrics=metrics,
     )
     service = Service(
@@ -128,15 +123,33 @@ def create_app(
         chat_template=_chat_template(manifest),
     )
     routes = routes_of(settings)
-    app = build_api(
-        settings,
-        limits,
-        routes=routes,
-        middleware=_middleware(settings, metrics, countable_paths(routes)),
-        lifespan=_lifespan,
-    )
+    middleware = _middleware(settings, metrics, countable_paths(routes))
+    app = build_api(settings, limits, routes=routes, middleware=middleware, lifespan=_lifespan)
     app.state.service = service
     return app
+
+
+def _tokenizer_pool(model: ServedModel, tokenizer: Tokenizer) -> TokenizerPool:
+    spaced = model.manifest.prefix_space
+    return TokenizerPool(
+        SegmentedTokenizer(tokenizer, prefix_space=spaced),
+        lambda: SegmentedTokenizer(model.open_tokenizer(), prefix_space=spaced),
+    )
+
+
+def _limits(settings: Settings, model: ServedModel, *, heals: bool) -> Limits:
+    return Limits.of(
+        settings,
+        sequence_length=model.manifest.sequence_length,
+        vocabulary_size=model.manifest.vocabulary_size,
+        refused=(*model.refused, *(() if heals else NEEDS_BYTES)),
+        heals=heals,
+    )
+
+
+def _guards(settings: Settings) -> Callable[[], Guard]:
+    thresholds = Thresholds.of(settings.profanity_thresholds)
+    return GuardFiles(settings.profanity_allow, settings.profanity_deny, thresholds).current
 
 
 def _chat_template(manifest: Manifest) -> ChatTemplate | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.completion.job import Job, Opened, Piece
 from app.completion.preparation import Start
 from app.guard.guard import Guard
+from app.guard.token_bias import LogitBias
 
 PieceQueue = asyncio.Queue[Opened | Piece | None]
 """What a request shows, in the order in which it becomes ready; None after the last."""
@@ -21,6 +22,7 @@ class Run:
         first_index: Index of its first choice among those of the request.
         pieces: Receives each piece as soon as it may be shown; None where the completion is not streamed.
         guard: Checks all of its texts, also when the service gets a new guard meanwhile.
+        bias: Against the tokens that this guard flags.
         start: What the engine goes on from.
         started: In seconds of `time.perf_counter`.
     """
@@ -29,6 +31,7 @@ class Run:
     first_index: int
     pieces: PieceQueue | None
     guard: Guard
+    bias: LogitBias
     start: Start
     started: float
 
