@@ -24,6 +24,7 @@ from app.completion.writer import ChoiceWriter
 from app.engine.client import EngineClient
 from app.engine.config import EngineConfig
 from app.engine.interface import Engine
+from app.errors import ModelRefusedError
 from app.guard.guard import Guard
 from app.guard.loader import GuardFiles
 from app.guard.token_bias import ProfanityBias
@@ -41,6 +42,7 @@ from app.model.manifest import Manifest
 from app.model.pieces import control_ids, read_vocabulary_of
 from app.model.runtime import resolve_runtime
 from app.model.shape import model_shape
+from app.model.template import named_tokens
 from app.model.tokenizer import Tokenizer, read_vocabulary
 from app.model.vocabulary import Vocabulary
 from app.settings import Settings
@@ -155,7 +157,12 @@ def _guards(settings: Settings) -> Callable[[], Guard]:
 def _chat_template(manifest: Manifest) -> ChatTemplate | None:
     if manifest.chat_template is None:
         return None
-    return ChatTemplate(manifest.chat_template, manifest.special_tokens, manifest.end_ids)
+    special = manifest.special_tokens
+    named = manifest.named_tokens or named_tokens(special, manifest.start_id, manifest.end_ids)
+    try:
+        return ChatTemplate(manifest.chat_template, special, named, manifest.token_strips)
+    except ModelRefusedError as error:
+        raise ModelRefusedError(f"{manifest.id}: {error}") from None
 
 
 def _engine(settings: Settings, model: ServedModel) -> EngineClient:

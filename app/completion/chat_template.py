@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
-
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
 
 from app.errors import InvalidRequestError
+from app.model.template import compile_template
 from app.model.tokenizer import Tokenizer
 
 
@@ -23,55 +22,107 @@ class Message:
     content: str
 
 
+Strip = Literal["left", "right", "both"]
+Scalar = str | bool | int | float | None
+
+
 class ChatTemplate:
-    """The model's own template: its special tokens become their ids, the same strings in a message do not."""
+    """The model's own template: its special tokens become their ids, the same strings in a message do not.
 
-    def __init__(self, source: str, special_tokens: Mapping[str, int], end_ids: Sequence[int]) -> None:
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.globals["raise_exception"] = _refuse
-        self._template = environment.from_string(source)
+    Args:
+        source: Jinja.
+        special_tokens: Ids by text.
+        named_tokens: Texts of tokens by the names that templates use, `bos_token` and `eos_token` among them.
+        strips: Special tokens that take the white space on a side of them away.
+
+    Raises:
+        ModelRefusedError: The template cannot be parsed.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        special_tokens: Mapping[str, int],
+        named_tokens: Mapping[str, str] = MappingProxyType({}),
+        strips: Mapping[str, Strip] = MappingProxyType({}),
+    ) -> None:
+        self._template = compile_template(source)
         self._special_tokens = special_tokens
-        self._eos = next((token for token, number in special_tokens.items() if number in end_ids), "")
-        self._special = re.compile("(" + "|".join(map(re.escape, special_tokens)) + ")")
+        self._named_tokens = named_tokens
+        self._strips = strips
+        longest_first = sorted(special_tokens, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, longest_first)) or NOWHERE)
 
-    def tokens(self, messages: Sequence[Message], tokenizer: Tokenizer) -> list[int]:
+    def tokens(
+        self, messages: Sequence[Message], tokenizer: Tokenizer, options: Mapping[str, Scalar] | None = None
+    ) -> list[int]:
         """Token ids of a conversation, up to where the assistant's next turn begins.
+
+        Args:
+            messages: The conversation.
+            tokenizer: For what stands between special tokens.
+            options: Further variables of the template.
 
         Raises:
             InvalidRequestError: The template refuses such a conversation.
         """
         mark = secrets.token_hex(8)
+        variables = {name: self._marked(value, mark) for name, value in (options or {}).items()}
+        turns = [
+            {"role": message.role, "content": self._marked(message.content, mark)} for message in messages
+        ]
         try:
             text = self._template.render(
-                messages=[self._marked(message, mark) for message in messages],
-                add_generation_prompt=True,
-                bos_token="",
-                eos_token=self._eos,
+                {
+                    **self._named_tokens,
+                    **variables,
+                    "messages": turns,
+                    "tools": None,
+                    "documents": None,
+                    "add_generation_prompt": True,
+                }
             )
-        except TemplateError:
+        except Exception:  # the template is somebody's program: it may fail in any way
             raise InvalidRequestError("messages", "the model's chat template refuses them") from None
+        return self._ids(text, mark, tokenizer)
+
+    def _ids(self, text: str, mark: str, tokenizer: Tokenizer) -> list[int]:
         ids: list[int] = []
-        for part in self._special.split(text):
-            if part in self._special_tokens:
-                ids.append(self._special_tokens[part])
-            elif part:
+        start, strip = 0, ""
+        for found in [*self._special.finditer(text), None]:
+            part = text[start : found.start() if found else len(text)]
+            part = part.lstrip() if strip in ("right", "both") else part
+            start, strip = (found.end(), self._strips.get(found[0], "")) if found else (0, "")
+            part = part.rstrip() if strip in ("left", "both") else part
+            if part:
                 ids += tokenizer.tokenize(part.replace(mark, ""))
+            if found:
+                ids.append(self._special_tokens[found[0]])
         return ids
 
-    def _marked(self, message: Message, mark: str) -> dict[str, str]:
-        """A message in which no special token can be found: a mark is set into each."""
-        content = self._special.sub(lambda found: found[0][0] + mark + found[0][1:], message.content)
-        return {"role": message.role, "content": content}
+    def _marked(self, value: Scalar, mark: str) -> Scalar:
+        """A client's text in which no special token can be found: a mark is set into each."""
+        if not isinstance(value, str):
+            return value
+        return self._special.sub(lambda found: found[0][0] + mark + found[0][1:], value)
+
+
+NOWHERE = r"(?!)"
+"""A pattern that nothing matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """A prompt that is a conversation."""
+    """A prompt that is a conversation.
+
+    Attributes:
+        options: Further variables of the template, from the request.
+        field: Of the request, for errors.
+    """
 
     messages: tuple[Message, ...]
     template: ChatTemplate
+    options: Mapping[str, Scalar] = field(default_factory=dict)
     field: str = "messages"
 
     @property
@@ -91,18 +142,16 @@ class ChatPrompt:
 
     @property
     def characters(self) -> int:
-        """Of all messages."""
-        return sum(len(message.content) for message in self.messages)
+        """Of all messages, and of the texts among the options."""
+        texts = [*(message.content for message in self.messages), *self.options.values()]
+        return sum(len(text) for text in texts if isinstance(text, str))
 
     def filtered(self, guard: Callable[[str], str]) -> ChatPrompt:
-        """The conversation with each message as the guard lets it pass."""
+        """The conversation with each message, and each text among the options, as the guard lets it pass."""
         messages = tuple(replace(message, content=guard(message.content)) for message in self.messages)
-        return replace(self, messages=messages)
+        options = {name: guard(v) if isinstance(v, str) else v for name, v in self.options.items()}
+        return replace(self, messages=messages, options=options)
 
     def tokens(self, tokenizer: Tokenizer) -> list[int]:
         """Token ids of the conversation."""
-        return self.template.tokens(self.messages, tokenizer)
-
-
-def _refuse(message: Any) -> NoReturn:
-    raise TemplateError
+        return self.template.tokens(self.messages, tokenizer, self.options)

@@ -148,16 +148,19 @@ class Preparation:
         """The tokens that the model sees, the bytes that it must go on with, and whether these are rare.
 
         Of a text the newest tokens, of a conversation its system message and newest turns. For a prompt
-        without tokens, the one that starts a text, or else the one that ends it.
+        without tokens, the one that starts a text, or else the one that ends it. Whether a conversation
+        begins with the token that starts a text is said by its template.
         """
         ids, typed, rare = await self._tokenize(job, prompt)
         start_id = self._manifest.start_id
+        if isinstance(prompt, ChatPrompt) and ids and ids[0] != start_id:
+            start_id = None
         if not ids and start_id is None:
             ids = self._manifest.end_ids[:1]
         limit = window_limit(self._manifest.sequence_length, job.reserved, job.window)
         kept = ids
         if isinstance(prompt, ChatPrompt):
-            kept = await self._turns(prompt, ids, limit - (start_id is not None))
+            kept = await self._turns(prompt, ids, limit)
         window = keep_newest(kept, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
         return replace(window, dropped=window.dropped + len(ids) - len(kept)), typed, rare
 

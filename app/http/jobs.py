@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
-from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
+from app.completion.chat_template import ChatPrompt, ChatTemplate, Message, Scalar
 from app.completion.context_window import keep_characters
 from app.completion.defaults import given, job_with_defaults
 from app.completion.job import Job
@@ -99,7 +100,11 @@ def chat_job(body: ChatRequest, settings: Settings, limits: Limits, template: Ch
         settings,
         limits,
         _conversation(
-            [(message.role, message.text) for message in body.messages], "messages", limits, template
+            [(message.role, message.text) for message in body.messages],
+            "messages",
+            limits,
+            template,
+            given(body.chat_template_kwargs, {}),
         ),
         max_tokens=min(given(asked, limits.max_tokens), limits.max_tokens),
         reserved=_reply(asked, settings, limits),
@@ -133,11 +138,15 @@ def _reply(asked: int | None, settings: Settings, limits: Limits) -> int:
 
 
 def _conversation(
-    turns: Sequence[tuple[str, str]], field: str, limits: Limits, template: ChatTemplate
+    turns: Sequence[tuple[str, str]],
+    field: str,
+    limits: Limits,
+    template: ChatTemplate,
+    options: Mapping[str, Scalar] = MappingProxyType({}),
 ) -> ChatPrompt:
     """The prompt of turns, each a role and a text; a developer's are the system's."""
     messages = tuple(Message("system" if role == "developer" else role, text) for role, text in turns)
-    prompt = ChatPrompt(messages, template, field)
+    prompt = ChatPrompt(messages, template, options, field)
     if prompt.characters > limits.prompt_characters:
         reason = f"at most {limits.prompt_characters} characters are accepted together"
         raise InvalidRequestError(field, reason)

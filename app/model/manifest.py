@@ -60,6 +60,12 @@ class Manifest(BaseModel):
     end_ids: tuple[int, ...] = Field(description="Tokens that end a text")
     chat_template: str | None = None
     special_tokens: dict[str, int] = Field(default_factory=dict)
+    named_tokens: dict[str, str] = Field(
+        default_factory=dict, description="Tokens by the chat template's names for them: bos_token, eos_token"
+    )
+    token_strips: dict[str, Literal["left", "right", "both"]] = Field(
+        default_factory=dict, description="Special tokens that take white space on a side of them away"
+    )
     normalizer: Literal["NFC"] | None = Field(
         default=None, description="Unicode normalization that a text needs before `tokenize`"
     )

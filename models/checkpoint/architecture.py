@@ -8,7 +8,7 @@ fused matrices (models/sources/).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
@@ -19,6 +19,7 @@ from models.checkpoint.weights import shape_of
 from models.tflite.graph import Array
 
 Activation = Literal["silu", "gelu", "gelu_tanh", "relu", "relu_squared"]
+Strip = Literal["left", "right", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ class Checkpoint:
         chat_template: Jinja source, where the checkpoint has one.
         special_tokens: Ids by text.
         start_id: Token that stands before every prompt; None for nothing.
+        named_tokens: Texts of tokens by the chat template's names for them: `bos_token`, `eos_token`.
+        token_strips: Special tokens that take the white space on a side of them away.
     """
 
     name: str
@@ -136,6 +139,8 @@ class Checkpoint:
     chat_template: str | None
     special_tokens: Mapping[str, int]
     start_id: int | None = None
+    named_tokens: Mapping[str, str] = field(default_factory=dict)
+    token_strips: Mapping[str, Strip] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:

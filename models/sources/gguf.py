@@ -25,8 +25,11 @@ def read_gguf(path: Path) -> Checkpoint:
     """
     values, tensors = open_gguf(path)
     fields = Fields(path, values)
-    fields.refuse({f"{fields.get('split.count', 0)} files, of which this is one; join them with "
-                   "llama-gguf-split --merge": int(fields.get("split.count", 0)) > 1})  # fmt: skip
+    if (files := int(fields.number("split.count", 0))) > 1:
+        raise fields.error(
+            f"it is one of {files} files that a checkpoint was split into; join them and build the result: "
+            "llama-gguf-split --merge FIRST-FILE JOINED-FILE"
+        )
     factors = {name.split(".")[0]: read_tensor(path, tensors[name]) for name in FACTORS if name in tensors}
     arch, layout, family = describe(fields, tensors, factors)
     tokenizer = read_tokenizer(fields)
@@ -44,6 +47,7 @@ def read_gguf(path: Path) -> Checkpoint:
         chat_template=fields.get("tokenizer.chat_template", None),
         special_tokens=tokenizer.special_tokens,
         start_id=tokenizer.start_id,
+        named_tokens=tokenizer.named_tokens,
     )
 
 

@@ -9,12 +9,10 @@ from models.checkpoint.rules import RULES, Rule
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields
+from models.sources.tokenizer_settings import ENDS
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5
 """Types of `tokenizer.ggml.token_type`; a byte's token is 6."""
-
-ENDS = ("<|endoftext|>", "<|im_end|>", "</s>", "<|eot_id|>", "<end_of_turn>")
-"""Texts of tokens that end a text or a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +22,14 @@ class GgufTokenizer:
     Attributes:
         special_tokens: Ids by text, of the tokens that no text is made of.
         start_id: Stands before every prompt; None for nothing.
+        named_tokens: Texts of tokens by the chat template's names for them.
     """
 
     vocabulary: Vocabulary
     special_tokens: Mapping[str, int]
     end_ids: tuple[int, ...]
     start_id: int | None
+    named_tokens: Mapping[str, str]
 
 
 def read_tokenizer(fields: Fields) -> GgufTokenizer:
@@ -48,7 +48,11 @@ def read_tokenizer(fields: Fields) -> GgufTokenizer:
         raise SourceError(f"{fields.path}: tokenizer: {error}") from None
     special = {tokens[i]: i for i in sorted(vocabulary.specials)}
     return GgufTokenizer(
-        vocabulary, special, _end_ids(fields, special, len(tokens)), _start_id(fields, len(tokens))
+        vocabulary,
+        special,
+        _end_ids(fields, special, len(tokens)),
+        _start_id(fields, len(tokens)),
+        _named_tokens(fields, tokens),
     )
 
 
@@ -114,6 +118,24 @@ def _start_id(fields: Fields, tokens: int) -> int | None:
     if found >= tokens:
         raise SourceError(f"{fields.path}: token {found} starts a text; there are {tokens}")
     return found
+
+
+def _named_tokens(fields: Fields, tokens: Sequence[str]) -> dict[str, str]:
+    """Texts of tokens by the chat template's names for them; by default SentencePiece's first ids."""
+    spm = fields.text("tokenizer.ggml.model") == "llama"
+    found = dict[str, str]()
+    for name, (key, default) in _NAMED.items():
+        i = int(fields.number(f"tokenizer.ggml.{key}_token_id", default if spm else len(tokens)))
+        found |= {name: tokens[i]} if i < len(tokens) else {}
+    return found
+
+
+_NAMED = {
+    "bos_token": ("bos", 1),
+    "eos_token": ("eos", 2),
+    "unk_token": ("unknown", 0),
+    "pad_token": ("padding", 2**31),
+}
 
 
 def _end_ids(fields: Fields, special: Mapping[str, int], tokens: int) -> tuple[int, ...]:

@@ -45,6 +45,8 @@ def read_hugging_face(folder: Path) -> Checkpoint:
         chat_template=tokenizer.chat_template,
         special_tokens=tokenizer.special_tokens,
         start_id=tokenizer.start_id,
+        named_tokens=tokenizer.named_tokens,
+        token_strips=tokenizer.token_strips,
     )
 
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint.architecture import Strip
 from models.checkpoint.pattern import parse
 from models.checkpoint.rules import DIGITS, GPT2, PUNCTUATION
 from models.checkpoint.vocabulary import SPACE_MARK, Prefix, Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
-from models.sources.tokenizer_settings import chat_template, start_token
-
-ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>", "<end_of_turn>")
-"""Texts of tokens that end a text or a turn."""
+from models.sources.tokenizer_settings import ENDS, chat_template, named_tokens, start_token, token_strips
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +24,21 @@ class TokenizerFile:
     Attributes:
         special_tokens: Ids by text, of the tokens that no text is made of.
         start_id: Stands before every prompt; None for nothing.
+        named_tokens: Texts of tokens by the chat template's names for them.
+        token_strips: Special tokens that take the white space on a side of them away.
     """
 
     vocabulary: Vocabulary
     special_tokens: Mapping[str, int]
     chat_template: str | None
-    start_id: int | None = None
+    start_id: int | None
+    named_tokens: Mapping[str, str]
+    token_strips: Mapping[str, Strip]
 
     def end_ids(self, declared: set[int]) -> tuple[int, ...]:
-        """Tokens that end a text: those that the model names, and those that are called so."""
-        named = {i for text, i in self.special_tokens.items() if text in ENDS}
+        """Tokens that end a text: those that the files name, and those that are called so."""
+        ends = (*ENDS, self.named_tokens.get("eos_token"))
+        named = {i for text, i in self.special_tokens.items() if text in ends}
         return tuple(sorted(named | declared))
 
 
@@ -74,6 +77,8 @@ def read_tokenizer(folder: Path, size: int) -> TokenizerFile:
         special,
         chat_template(folder),
         start_token(folder, content, {text: i for i, text in tokens.items()}),
+        named_tokens(folder),
+        token_strips(each.values for each in listed),
     )
 
 

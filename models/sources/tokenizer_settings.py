@@ -1,22 +1,66 @@
-"""What stands beside `tokenizer.json`: the chat template, and whether a text has a start token."""
+"""What stands beside `tokenizer.json`: the chat template, what its tokens are called, the start token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.model.template import default_template
+from models.checkpoint.architecture import Strip
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
 
+ENDS = ("<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<end_of_turn>")
+"""Texts of tokens that end a text or a turn."""
+
+NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+"""Names that a chat template may have for tokens."""
+
 
 def chat_template(folder: Path) -> str | None:
-    """Jinja source, from where it stands."""
-    apart, settings = folder / "chat_template.jinja", folder / "tokenizer_config.json"
+    """Jinja source, from where it stands; of several that have names, the default one.
+
+    Raises:
+        SourceError: A file that should hold it is damaged.
+    """
+    apart = folder / "chat_template.jinja"
     if apart.exists():
-        return apart.read_text(encoding="utf-8")
-    template = read_json(settings).get("chat_template", None) if settings.exists() else None
-    return template if isinstance(template, str) else None
+        try:
+            return apart.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{apart}: not readable as text: {error}") from None
+    for path in (folder / "tokenizer_config.json", folder / "chat_template.json"):
+        found = default_template(read_json(path).get("chat_template", None)) if path.exists() else None
+        if found is not None:
+            return found
+    return None
+
+
+def named_tokens(folder: Path) -> dict[str, str]:
+    """Texts of tokens by the chat template's names for them; `tokenizer_config.json` decides."""
+    found = dict[str, str]()
+    for path in (folder / "special_tokens_map.json", folder / "tokenizer_config.json"):
+        settings = read_json(path) if path.exists() else Fields(path, {})
+        found |= {name: token_text(settings.get(name)) for name in NAMED if name in settings}
+    return found
+
+
+def token_strips(added: Iterable[Mapping[str, Any]]) -> dict[str, Strip]:
+    """Special tokens that take the white space on a side of them away, out of descriptions of tokens."""
+    found = {
+        str(token["content"]): _STRIPS.get((bool(token.get("lstrip")), bool(token.get("rstrip"))))
+        for token in added
+        if token.get("special")
+    }
+    return {text: strip for text, strip in found.items() if strip}
+
+
+_STRIPS: Mapping[tuple[bool, bool], Strip] = {
+    (True, False): "left",
+    (False, True): "right",
+    (True, True): "both",
+}
 
 
 def start_token(folder: Path, content: Fields, ids: Mapping[str, int]) -> int | None:

@@ -91,6 +91,8 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "end_ids": (0, 260),
         "chat_template": "{{ messages }}",
         "special_tokens": {"<|endoftext|>": 0, "<|im_end|>": 260},
+        "named_tokens": {"eos_token": "<|im_end|>"},
+        "token_strips": {},
         "normalizer": None,
         "word_patterns": (r"\p{N}", GPT2),
         "prefix_space": False,
@@ -115,6 +117,14 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
     assert all(
         manifest.tools[tool] == version(tool) for tool in ("ai-edge-litert", "flatbuffers", "gguf", "numpy")
     )
+
+
+def test_a_chat_template_that_cannot_be_parsed_ends_the_build(tmp_path: Path) -> None:
+    fields = gguf_fields(CHECKPOINT) | {"tokenizer.chat_template": "{% if %}"}
+    path = write_gguf(tmp_path / "Toy.F32.gguf", fields, gguf_tensors(CHECKPOINT))
+    with pytest.raises(BuildError, match=r"^Toy\.F32\.gguf .*: the chat template, line 1: Expected an expr"):
+        build(options(path), stages())
+    assert names(tmp_path / "out") == []
 
 
 def test_the_manifest_is_beside_the_file_and_fits_it(source: Path) -> None:

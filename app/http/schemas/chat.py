@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from app.completion.defaults import given
@@ -51,6 +52,50 @@ class ChatMessage(Body):
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
+RESERVED = ("messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token")
+"""Variables of a chat template that the service decides."""
+
+LONGEST_VARIABLE = 256
+
+
+def _variables(found: dict[str, Any]) -> dict[str, Any]:
+    """See whether a template may be given these.
+
+    Raises:
+        ValueError: One is none, or is decided by the service.
+    """
+    if len(found) > MOST_VARIABLES:
+        raise ValueError(f"at most {MOST_VARIABLES} are accepted")
+    for name, value in found.items():
+        if not re.fullmatch(VARIABLE, name):
+            raise ValueError("names are letters, digits and underscores, and begin with a letter")
+        if name in RESERVED:
+            raise ValueError(f"{name} cannot be set here")
+        if len(value) > LONGEST_VARIABLE if isinstance(value, str) else not isinstance(value, PLAIN):
+            raise ValueError("a value is a short text, a number, a truth value or null")
+    return found
+
+
+MOST_VARIABLES = 16
+VARIABLE = "[A-Za-z][A-Za-z0-9_]{0,63}"
+PLAIN = (bool, int, float, type(None))
+TemplateVariables = Annotated[
+    dict[str, Any],
+    AfterValidator(_variables),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_VARIABLES,
+            "propertyNames": {"pattern": f"^{VARIABLE}$", "not": {"enum": list(RESERVED)}},
+            "additionalProperties": {
+                "type": ["string", "number", "boolean", "null"],
+                "maxLength": LONGEST_VARIABLE,
+            },
+        }
+    ),
+]
+
+
 class ChatRequest(OpenAIRequest):
     """OpenAI's request for the next turn of a conversation."""
 
@@ -69,7 +114,10 @@ class ChatRequest(OpenAIRequest):
     top_logprobs: Annotated[Natural | None, AtMost("logprobs")] = None
     parallel_tool_calls: Ignored = None
     chat_template: Unsupported = None
-    chat_template_kwargs: Unsupported = None
+    chat_template_kwargs: TemplateVariables | None = Field(
+        default=None,
+        description="Further variables of the chat template, such as Qwen3's enable_thinking (vLLM)",
+    )
     audio: Unsupported = None
     function_call: Unsupported = None
     functions: Unsupported = None

@@ -9,6 +9,7 @@ from pathlib import Path
 from app.model.manifest import Manifest
 from app.model.shape import ModelShape
 from app.model.tables import GraphTables
+from app.model.template import named_tokens
 
 
 def identify(
@@ -19,8 +20,12 @@ def identify(
     end_ids: tuple[int, ...] = (),
     chat_template: str | None = None,
     special_tokens: Mapping[str, int] | None = None,
+    start_id: int | None = None,
 ) -> Manifest:
-    """A manifest with the sha256 of the file as it is; nothing vouches for it."""
+    """A manifest with the sha256 of the file as it is; nothing vouches for it.
+
+    The token that starts a text has a name in it, and is no `start_id`: the engine puts it first itself.
+    """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     custom = sorted(operator.name for operator in tables.operators if operator.custom)
@@ -45,6 +50,7 @@ def identify(
         end_ids=end_ids,
         chat_template=chat_template,
         special_tokens=dict(special_tokens or {}),
+        named_tokens=named_tokens(special_tokens or {}, start_id, end_ids),
         signatures=tables.signatures,
         custom_ops=tuple(custom),
         text_ops={},

@@ -74,6 +74,7 @@ def _decoder(
         end_ids=metadata.end_ids,
         chat_template=metadata.chat_template,
         special_tokens=tokenizer.special_tokens,
+        start_id=metadata.start_id,
     )
     return ServedModel("decoder", manifest, lambda: tokenizer, found.decoder)
 

@@ -9,6 +9,7 @@ from typing import Any
 from app.errors import ModelRefusedError
 from app.model.foreign.json_tokenizer import JsonTokenizer, read_tokenizer
 from app.model.foreign.metadata import TextMetadata
+from app.model.template import default_template
 
 ENDS = ("<|endoftext|>", "<|im_end|>", "</s>", "<eos>", "<end_of_turn>", "<|eot_id|>", "<|end_of_text|>")
 """Names of tokens that end a text, where no file says which do."""
@@ -32,12 +33,20 @@ def read_beside(model: Path, vocabulary: int) -> tuple[JsonTokenizer, TextMetada
     if not ends:
         raise ModelRefusedError(f"{path}: no token ends a text; looked for {', '.join(wanted)}")
     start = config.get("bos_token") if config.get("add_bos_token") else None
-    template = config.get("chat_template")
     return tokenizer, TextMetadata(
         start_id=tokenizer.special_tokens.get(_name(start)) if start else None,
         end_ids=tuple(ends),
-        chat_template=template if isinstance(template, str) else None,
+        chat_template=_template(model.with_name("chat_template.jinja"), config),
     )
+
+
+def _template(apart: Path, config: dict[str, Any]) -> str | None:
+    if not apart.exists():
+        return default_template(config.get("chat_template"))
+    try:
+        return apart.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelRefusedError(f"{apart}: not readable as text: {error}") from None
 
 
 def _config(path: Path) -> dict[str, Any]:

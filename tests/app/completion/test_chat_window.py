@@ -8,7 +8,7 @@ from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.chat_window import keep_turns
 from tests.fakes import CHAT_TEMPLATE, END, ByteTokenizer
 
-TEMPLATE = ChatTemplate(CHAT_TEMPLATE, {"<|end|>": END}, [END])
+TEMPLATE = ChatTemplate(CHAT_TEMPLATE, {"<|end|>": END})
 SYSTEM = Message("system", "be brief")
 
 

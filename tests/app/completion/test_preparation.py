@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
 from app.completion.healing import Healer
 from app.completion.job import Job
@@ -18,6 +20,7 @@ from app.engine.messages import Phrase
 from app.errors import ContentFilterError, InvalidRequestError
 from app.guard.guard import Guard
 from app.metrics import Metrics
+from app.model.manifest import Manifest
 from app.model.vocabulary import Vocabulary
 from app.settings import Settings
 from tests.fakes import ByteTokenizer, tiny_manifest
@@ -27,10 +30,12 @@ pytestmark = pytest.mark.anyio
 PIECES = [*(bytes([number]) for number in range(256)), b"", b" the", b" Kestrel"]
 
 
-def preparation(*, heals: bool = True, phrases: Phrases | None = None) -> Preparation:
+def preparation(
+    *, heals: bool = True, phrases: Phrases | None = None, manifest: Manifest | None = None
+) -> Preparation:
     tokenizer = ByteTokenizer()
     return Preparation(
-        manifest=tiny_manifest(),
+        manifest=manifest or tiny_manifest(),
         tokenizer=tokenizer,
         tokenizer_pool=TokenizerPool(tokenizer, ByteTokenizer),
         metrics=Metrics(),
@@ -90,6 +95,20 @@ async def test_a_phrase_is_guarded_as_the_prompt_is(guard: Guard) -> None:
     )
     start = await preparation().prepare(masked, guard)
     assert [bytes(phrase.tokens) for phrase in start.phrases] == [b"udge"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("<s>{{ messages[0].content }}", b"\x01hi"), ("{{ messages[0].content }}", b"hi"), ("", b"\x01")],
+)
+async def test_the_template_says_whether_a_chat_has_a_start_token(
+    guard: Guard, source: str, expected: bytes
+) -> None:
+    manifest = tiny_manifest().model_copy(update={"start_id": 1})
+    template = ChatTemplate(source, {"<s>": 1})
+    chat = replace(job(""), prompt=ChatPrompt((Message("user", "hi"),), template))
+    start = await preparation(manifest=manifest).prepare(chat, guard)
+    assert bytes(start.window.ids) == expected
 
 
 async def test_a_prompt_over_its_window_may_be_refused(guard: Guard) -> None:

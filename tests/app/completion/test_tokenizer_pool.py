@@ -66,7 +66,7 @@ async def test_the_event_loop_runs_while_a_long_prompt_is_tokenized() -> None:
 
 async def test_a_long_conversation_counts_as_one_prompt() -> None:
     own, other = Slow(), Slow()
-    template = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 256}, [256])
+    template = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 256})
     messages = tuple(Message("user", "x" * 600) for _ in range(2))
     await TokenizerPool(own, lambda: other).ids(ChatPrompt(messages, template))
     assert (own.threads, other.threads) == ([], ["tokenizer_pool_0"])

@@ -22,7 +22,7 @@ from tests.fakes import ByteTokenizer
 
 SETTINGS = Settings(profanity="mask", request_timeout_seconds=60, max_prompt_characters=100)
 LIMITS = Limits.of(SETTINGS, sequence_length=256, vocabulary_size=100, heals=True)
-TEMPLATE = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 99}, [99])
+TEMPLATE = ChatTemplate("{{ messages[0].content }}", {"<|end|>": 99})
 
 
 def completion(**fields: Any) -> list[Job]:

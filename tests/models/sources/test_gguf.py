@@ -240,6 +240,15 @@ def test_a_start_token_is_read_where_the_file_says_so(llama: Checkpoint, write: 
     assert read_gguf(write(llama, named | {"tokenizer.ggml.add_bos_token": True})).start_id == 7
 
 
+def test_tokens_have_the_names_of_the_file(llama: Checkpoint, write: Write) -> None:
+    assert read_checkpoint(write(llama)).named_tokens == {"eos_token": "<|im_end|>"}
+    more = {"tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.padding_token_id": 999}
+    assert read_checkpoint(write(llama, more)).named_tokens == {
+        "bos_token": "<|endoftext|>",
+        "eos_token": "<|im_end|>",
+    }
+
+
 def test_user_defined_tokens_belong_to_texts(llama: Checkpoint, write: Write) -> None:
     kinds = [3, *[1] * 259, 4]
     found = read_gguf(write(llama, {"tokenizer.ggml.token_type": kinds}))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import openai
 import pytest
+from fastapi import FastAPI
 from openai import OpenAI
 
+from app.errors import ModelRefusedError
 from tests.app.asking import FOX
 from tests.app.sdk import Listen, client_of, hello
 from tests.fakes import FakeEngine
@@ -31,6 +34,47 @@ def test_a_conversation_is_rendered_by_the_models_template(listen: Listen) -> No
     (generation,) = engine.generations
     assert bytes(generation.prompt).decode() == "system: be brief\nuser: hello\nassistant:"
     assert generation.max_tokens == 256 - len(generation.prompt)
+
+
+def test_variables_of_the_template_may_be_set(listen: Listen) -> None:
+    engine = FakeEngine()
+    template = (
+        "{{ messages[0].content }}{{ enable_thinking is defined and enable_thinking is false }}{{ level }}"
+    )
+    with client_of(listen(engine, chat_template=template)) as client:
+        more = {"chat_template_kwargs": {"enable_thinking": False, "level": 1.5}}
+        client.chat.completions.create(model="any", messages=hello(), extra_body=more)
+        client.chat.completions.create(model="any", messages=hello(), extra_body={"chat_template_kwargs": {}})
+    prompts = [bytes(generation.prompt).decode() for generation in engine.generations]
+    assert prompts == ["helloTrue1.5", "helloFalse"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"tools": "x"}, "cannot be set here"),
+        ({"messages": "x"}, "cannot be set here"),
+        ({"a b": "x"}, "names are letters"),
+        ({"a": [1]}, "a short text, a number, a truth value or null"),
+        ({"a": "x" * 257}, "a short text, a number, a truth value or null"),
+        ({f"a{number}": 1 for number in range(17)}, "at most 16"),
+    ],
+)
+def test_variables_that_cannot_be_set_are_refused(
+    sdk: OpenAI, variables: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refusal:
+        sdk.chat.completions.create(
+            model="any", messages=hello(), extra_body={"chat_template_kwargs": variables}
+        )
+    assert refusal.value.param == "chat_template_kwargs"
+    assert reason in refusal.value.message
+
+
+def test_a_template_that_cannot_be_parsed_ends_the_start(compose: Callable[..., FastAPI]) -> None:
+    with pytest.raises(ModelRefusedError) as refusal:
+        compose(chat_template="{% if %}")
+    assert str(refusal.value).startswith("tiny: the chat template, line 1: Expected an expression")
 
 
 def test_a_chat_without_max_tokens_takes_what_the_servers_limit_and_the_length_leave(listen: Listen) -> None:

@@ -51,7 +51,7 @@ def test_affixes_become_a_template(pack: Pack) -> None:
 
     source = read(pack, edit).chat_template
     assert source is not None
-    template = ChatTemplate(source, TOKENIZER.special_tokens, (260,))
+    template = ChatTemplate(source, TOKENIZER.special_tokens)
     messages = [Message("user", "hello"), Message("assistant", "yes"), Message("user", "so")]
     text = TOKENIZER.detokenize(template.tokens(messages, TOKENIZER)).decode()
     turn = "<|endoftext|>user: \"{{ 'x' }}\"\n"
