@@ -78,8 +78,13 @@ def checkpoint_of(model: Path, built_from: str, source: Path | None) -> Checkpoi
     if source is not None:
         # Whoever has the file has accepted what it was built under.
         return named_checkpoint(str(source), downloads, accepted=True) or read_checkpoint(source)
+    missing = SourceError(f"{model}: built from {built_from}; say where that is: --source PATH")
     if built_from.startswith(gemma.FILE):
-        return read_gguf(fetch_gemma(downloads, accepted=True))
-    if not built_from.startswith(DEFAULT):
-        raise SourceError(f"{model}: built from {built_from}; say where that is: --source PATH")
-    return default_checkpoint(downloads)
+        found = read_gguf(fetch_gemma(downloads, accepted=True))
+    elif built_from.startswith(DEFAULT):
+        found = default_checkpoint(downloads)
+    else:
+        raise missing
+    if found.source != built_from:  # a file of the same name
+        raise missing
+    return found

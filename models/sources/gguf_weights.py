@@ -113,15 +113,16 @@ def read_tensor(path: Path, tensor: Any) -> Array:
     Raises:
         SourceError: It cannot be dequantized, or holds a number that is not finite.
     """
-    from gguf import dequantize
+    from gguf import GGMLQuantizationType, dequantize
 
     try:
-        values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        doubles = tensor.tensor_type is GGMLQuantizationType.F64
+        values = tensor.data if doubles else dequantize(tensor.data, tensor.tensor_type)
     except (NotImplementedError, ValueError) as error:
         raise SourceError(
             f"{path}: the tensor {tensor.name} of type {tensor.tensor_type.name}: {error}"
         ) from None
-    return finite(path, tensor.name, values.reshape(_shape(tensor)))
+    return finite(path, tensor.name, values.astype(np.float32).reshape(_shape(tensor)))
 
 
 def _entry(path: Path, tensor: Any) -> Lazy:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.checkpoint.architecture import Checkpoint
 from models.checkpoint.weights import Weights
+from models.errors import SourceError
 from models.sources.config import Config
 from models.sources.families import FAMILIES
 from models.sources.fields import Fields, read_json
@@ -28,6 +29,7 @@ def read_hugging_face(folder: Path) -> Checkpoint:
         raise config.error(f"model_type {kind!r}; supported are {known}")
     family = FAMILIES[kind]
     arch, layout = Config(config, family).describe()
+    _check_tokenizer(folder)
     tokenizer = read_tokenizer(folder, arch.vocabulary)
     stored = read_weights(folder, family, arch, shared=family.shared_norm(config))
     if not layout.tied and "head" not in stored:
@@ -48,6 +50,20 @@ def read_hugging_face(folder: Path) -> Checkpoint:
         named_tokens=tokenizer.named_tokens,
         token_strips=tokenizer.token_strips,
     )
+
+
+def _check_tokenizer(folder: Path) -> None:
+    """See whether the tokenizer is there in the form that is read.
+
+    Raises:
+        SourceError: It is there in an older one.
+    """
+    older = [name for name in ("vocab.json", "tokenizer.model", "vocab.txt") if (folder / name).exists()]
+    if older and not (folder / "tokenizer.json").exists():
+        raise SourceError(
+            f"{folder / 'tokenizer.json'}: not found; write it from {older[0]} with transformers: "
+            "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        )
 
 
 def _text_part(config: Fields) -> Fields:

@@ -1,7 +1,8 @@
 """Checkpoints from KerasHub presets of `GPT2CausalLM`: a local directory, without Keras, or a name, with it.
 
 A preset directory holds `config.json`, `model.weights.h5` (Keras 3: one group a layer, its variables numbered
-in the order of their creation) and the tokenizer's files under `assets/tokenizer`.
+in the order of their creation; or parts of it, and `model.weights.json`, which names them) and, under
+`assets/tokenizer`, the tokenizer's files.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from models.checkpoint.architecture import Architecture, Attention, Checkpoint
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
+from models.sources.hugging_face_weights import finite
 from models.sources.shapes import check_shapes
 from models.tflite.graph import Array
 
+WEIGHTS, INDEX = "model.weights.h5", "model.weights.json"
 END = "<|endoftext|>"
 EPSILON = 1e-5
 """Of every LayerNorm in KerasHub's GPT2Backbone."""
@@ -37,7 +41,7 @@ LAYER = {
 
 def is_preset(folder: Path) -> bool:
     """Whether a directory is a KerasHub preset."""
-    return (folder / "model.weights.h5").exists()
+    return (folder / WEIGHTS).exists() or (folder / INDEX).exists()
 
 
 def read_preset(folder: Path) -> Checkpoint:
@@ -51,7 +55,7 @@ def read_preset(folder: Path) -> Checkpoint:
         raise SourceError(f"{folder}: holds a {config.get('class_name', None)}; GPT2Backbone is supported")
     arch = _architecture(Fields(config.path, config.object("config")))
     vocabulary, special = _vocabulary(folder / "assets" / "tokenizer", arch.vocabulary)
-    weights = _weights(folder / "model.weights.h5", arch)
+    weights = _weights(folder, arch)
     check_shapes(folder, arch, weights)
     return Checkpoint(
         name=folder.resolve().name.lower(),
@@ -123,13 +127,13 @@ def _vocabulary(folder: Path, size: int) -> tuple[Vocabulary, dict[str, int]]:
     return vocabulary, special
 
 
-def _weights(path: Path, arch: Architecture) -> dict[str, Array]:
-    variables = _variables(path)
+def _weights(folder: Path, arch: Architecture) -> dict[str, Array]:
+    variables = _variables(folder)
 
     def take(layer: str, number: int = 0) -> Array:
         name = f"{layer}/vars/{number}"
         if name not in variables:
-            raise SourceError(f"{path}: the variable layers/{name} is missing; saved by another Keras?")
+            raise SourceError(f"{folder}: the variable layers/{name} is missing; saved by another Keras?")
         return variables[name]
 
     weights = {
@@ -151,8 +155,29 @@ def _weights(path: Path, arch: Architecture) -> dict[str, Array]:
     return weights
 
 
-def _variables(path: Path) -> dict[str, Array]:
+def _variables(folder: Path) -> dict[str, Array]:
     """Every variable, float32, by the names of the groups below `layers` without leading underscores."""
+    found: dict[str, Array] = {}
+    for path in _files(folder):
+        found |= _variables_of(path)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """The one file, or those that the index of a preset in parts names."""
+    index = folder / INDEX
+    if not index.exists():
+        return [folder / WEIGHTS]
+    named = read_json(index).object("weight_map").values()
+    files = {file for each in named for file in (each if isinstance(each, list) else [each])}
+    paths = [folder / str(file) for file in sorted(files, key=str)]
+    for path in paths:
+        if not path.exists():
+            raise SourceError(f"{path}: not found; {INDEX} names it")
+    return paths
+
+
+def _variables_of(path: Path) -> dict[str, Array]:
     import h5py
 
     found: dict[str, Array] = {}
@@ -160,11 +185,23 @@ def _variables(path: Path) -> dict[str, Array]:
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             short = "/".join(part.lstrip("_") for part in name.split("/"))
-            found[short] = np.asarray(item, np.float32)
+            found[short] = _values(path, short, item)
 
     try:
         with h5py.File(path) as file:
-            file["layers"].visititems(visit)
+            if "layers" in file or path.name == WEIGHTS:
+                file["layers"].visititems(visit)
     except (OSError, KeyError) as error:
         raise SourceError(f"{path}: not readable as Keras 3 weights: {error}") from None
     return found
+
+
+def _values(path: Path, name: str, dataset: Any) -> Array:
+    """One variable; HDF5 knows no bfloat16, so Keras stores its bytes and says so beside them."""
+    values = np.asarray(dataset)
+    if values.dtype.kind == "V" and dataset.attrs.get("dtype") == "bfloat16":
+        values = values.view(ml_dtypes.bfloat16)
+    elif values.dtype.kind != "f":
+        kind = dataset.attrs.get("dtype", values.dtype)
+        raise SourceError(f"{path}: the variable layers/{name} holds {kind}, no float of 16 to 64 bits")
+    return finite(path, f"layers/{name}", values.astype(np.float32))

@@ -121,6 +121,14 @@ def test_half_precision_is_widened(gpt2: Checkpoint, write: Write) -> None:
     assert np.array_equal(found, half.astype(np.float32))
 
 
+def test_doubles_are_narrowed_and_integers_named(llama: Checkpoint, write: Write) -> None:
+    doubles = write(llama, tensors={"output_norm.weight": np.full(64, 1.5, np.float64)})
+    assert read_gguf(doubles).weights["final_norm"].tolist() == [1.5] * 64
+    integers = write(llama, tensors={"output_norm.weight": np.ones(64, np.int32)})
+    with pytest.raises(SourceError, match=r"the tensor output_norm\.weight holds integers \(I32\)"):
+        read_gguf(integers)
+
+
 def test_what_a_file_may_leave_out_has_the_formats_defaults(llama: Checkpoint, write: Write) -> None:
     optional = (
         "general.license",

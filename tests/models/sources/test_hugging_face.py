@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from models.checkpoint.architecture import Checkpoint
-from models.checkpoint.rules import DIGITS, PUNCTUATION
 from models.checkpoint.vocabulary import byte_letters
 from models.errors import SourceError
 from models.sources import read_checkpoint
@@ -136,24 +136,27 @@ def llama() -> Checkpoint:
     return tiny_checkpoint("llama", TOY_VOCABULARY)
 
 
+def write_folder(
+    place: Path,
+    checkpoint: Checkpoint,
+    changes: dict[str, Any] | None = None,
+    more: dict[str, Array] | None = None,
+    token_changes: dict[str, Any] | None = None,
+) -> Path:
+    """The folder of a checkpoint, with fields and tensors changed or added."""
+    folder = place / "Toy-Model"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config(checkpoint) | (changes or {})))
+    (folder / "tokenizer.json").write_text(
+        json.dumps(tokenizer(TOY_VOCABULARY.digits) | (token_changes or {}))
+    )
+    save_file(tensors(checkpoint) | (more or {}), folder / "model.safetensors")
+    return folder
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def write(
-        checkpoint: Checkpoint,
-        changes: dict[str, Any] | None = None,
-        more: dict[str, Array] | None = None,
-        token_changes: dict[str, Any] | None = None,
-    ) -> Path:
-        folder = tmp_path / "Toy-Model"
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(config(checkpoint) | (changes or {})))
-        (folder / "tokenizer.json").write_text(
-            json.dumps(tokenizer(TOY_VOCABULARY.digits) | (token_changes or {}))
-        )
-        save_file(tensors(checkpoint) | (more or {}), folder / "model.safetensors")
-        return folder
-
-    return write
+    return partial(write_folder, tmp_path)
 
 
 def test_a_directory_is_read_as_it_was_written(checkpoint: Checkpoint, write: Write) -> None:
@@ -178,6 +181,16 @@ def test_brain_floats_and_shards_are_read(llama: Checkpoint, write: Write) -> No
     assert np.array_equal(found, llama.weights["0.up"].astype(ml_dtypes.bfloat16).astype(np.float32))
 
 
+@pytest.mark.parametrize("older", ["vocab.json", "tokenizer.model"])
+def test_an_older_tokenizer_says_how_to_convert_it(llama: Checkpoint, write: Write, older: str) -> None:
+    folder = write(llama)
+    (folder / "tokenizer.json").rename(folder / older)
+    with pytest.raises(
+        SourceError, match=rf"tokenizer\.json: not found; write it from {older} with transformers"
+    ):
+        read_checkpoint(folder)
+
+
 def test_rows_without_a_token_get_a_name(llama: Checkpoint, write: Write) -> None:
     more = replace(
         llama,
@@ -197,160 +210,6 @@ def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: 
     assert (found.end_ids, found.chat_template) == ((0, 7, 9, 260), "{{ messages }}")
     (folder / "chat_template.jinja").write_text("apart")
     assert read_checkpoint(folder).chat_template == "apart"
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "expected"),
-    [
-        ("tokenizer_config.json", {"chat_template": "one"}, "one"),
-        ("tokenizer_config.json", {"chat_template": {"default": "one", "rag": "other"}}, "one"),
-        (
-            "tokenizer_config.json",
-            {
-                "chat_template": [
-                    {"name": "tool_use", "template": "no"},
-                    {"name": "default", "template": "one"},
-                ]
-            },
-            "one",
-        ),
-        ("tokenizer_config.json", {"chat_template": [{"name": "tool_use", "template": "no"}]}, None),
-        ("tokenizer_config.json", {"chat_template": [7, "x"]}, None),
-        ("chat_template.json", {"chat_template": "one"}, "one"),
-        ("chat_template.json", {"other": "one"}, None),
-    ],
-)
-def test_the_default_chat_template_is_found(
-    llama: Checkpoint, write: Write, file: str, content: dict[str, Any], expected: str | None
-) -> None:
-    folder = write(llama)
-    (folder / file).write_text(json.dumps(content))
-    assert read_checkpoint(folder).chat_template == expected
-
-
-def test_a_chat_template_that_is_no_text_is_one_line(llama: Checkpoint, write: Write) -> None:
-    folder = write(llama)
-    (folder / "chat_template.jinja").write_bytes(b"\xff")
-    with pytest.raises(SourceError, match=r"chat_template\.jinja: not readable as text: 'utf-8' codec"):
-        read_checkpoint(folder)
-
-
-def test_tokens_have_the_names_of_the_settings(llama: Checkpoint, write: Write) -> None:
-    folder = write(llama, {"eos_token_id": 7})
-    assert read_checkpoint(folder).named_tokens == {}
-    (folder / "special_tokens_map.json").write_text('{"eos_token": "old", "pad_token": "<pad>"}')
-    settings = {"eos_token": {"content": "<|im_end|>"}, "bos_token": None, "pad_token": ""}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    found = read_checkpoint(folder)
-    assert found.named_tokens == {"eos_token": "<|im_end|>", "pad_token": ""}
-    assert found.end_ids == (0, 7, 260)
-
-
-def test_special_tokens_may_take_white_space_away(llama: Checkpoint, write: Write) -> None:
-    added = tokenizer(TOY_VOCABULARY.digits)["added_tokens"]
-    folder = write(llama, token_changes={"added_tokens": [added[0], added[1] | {"rstrip": True}]})
-    assert read_checkpoint(folder).token_strips == {"<|im_end|>": "right"}
-
-
-def test_a_start_token_is_read_from_where_it_is_named(llama: Checkpoint, write: Write) -> None:
-    folder = write(llama)
-    assert read_checkpoint(folder).start_id is None
-    settings = folder / "tokenizer_config.json"
-    settings.write_text('{"add_bos_token": false, "bos_token": "<|im_end|>"}')
-    assert read_checkpoint(folder).start_id is None
-    settings.write_text('{"add_bos_token": true, "bos_token": {"content": "<|im_end|>"}}')
-    assert read_checkpoint(folder).start_id == 260
-    settings.write_text('{"add_bos_token": true, "bos_token": "<s>"}')
-    with pytest.raises(SourceError, match="bos_token is '<s>', which is no token"):
-        read_checkpoint(folder)
-
-
-def test_a_template_puts_the_start_token_first(llama: Checkpoint, write: Write) -> None:
-    post = template("<|endoftext|>", 0)
-    assert read_checkpoint(write(llama, token_changes={"post_processor": post})).start_id == 0
-
-
-def test_added_tokens_that_are_not_special_belong_to_texts(llama: Checkpoint, write: Write) -> None:
-    added = [
-        {"id": 0, "content": "<|endoftext|>", "special": True},
-        {"id": 260, "content": "<|im_end|>", "special": False},
-    ]
-    found = read_checkpoint(write(llama, token_changes={"added_tokens": added}))
-    assert found.vocabulary.added == ((b"<|im_end|>", 260),)
-    assert found.vocabulary.specials == {0}
-    assert found.special_tokens == {"<|endoftext|>": 0}
-
-
-def test_patterns_normalizer_and_whole_words_are_read(llama: Checkpoint, write: Write) -> None:
-    punctuation = {"type": "Punctuation", "behavior": "Contiguous"}
-    steps = [punctuation, {"type": "Digits"}, *split(r"\s+|\S+")["pretokenizers"]]
-    changes = {
-        "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]},
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
-    }
-    folder = write(llama, token_changes=changes)
-    found = read_checkpoint(folder).vocabulary
-    assert found.patterns == (f"{PUNCTUATION}+", f"{DIGITS}+", r"\s+|\S+")
-    assert (found.nfc, found.words) == (True, ())
-    content = json.loads((folder / "tokenizer.json").read_text())
-    content["model"] |= {"ignore_merges": True, "merges": content["model"]["merges"][:1]}
-    (folder / "tokenizer.json").write_text(json.dumps(content))
-    assert read_checkpoint(folder).vocabulary.words == ((b"the", 258), (b" the", 259))
-
-
-SPACES = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "prefix", "before_space"),
-    [
-        ({"normalizer": SPACES}, "none", True),
-        (
-            {
-                "normalizer": SPACES,
-                "pre_tokenizer": {
-                    "type": "Split",
-                    "pattern": {"String": " "},
-                    "behavior": "MergedWithPrevious",
-                },
-            },
-            "none",
-            True,
-        ),
-        (
-            {
-                "normalizer": {
-                    "type": "Sequence",
-                    "normalizers": [{"type": "Prepend", "prepend": "▁"}, SPACES],
-                }
-            },
-            "each",
-            True,
-        ),
-        (
-            {
-                "pre_tokenizer": {
-                    "type": "Metaspace",
-                    "replacement": "▁",
-                    "prepend_scheme": "first",
-                    "split": False,
-                }
-            },
-            "first",
-            False,
-        ),
-    ],
-)
-def test_sentence_pieces_rules_are_read(
-    llama: Checkpoint, write: Write, changes: dict[str, Any], prefix: str, before_space: bool
-) -> None:
-    vocab = {f"<0x{byte:02X}>": 1 + byte for byte in range(256)} | {"▁": 257, "a": 258, "▁a": 259}
-    model = {"type": "BPE", "byte_fallback": True, "vocab": vocab, "merges": [["▁", "a"]]}
-    files = {"model": model, "pre_tokenizer": None} | changes
-    found = read_checkpoint(write(llama, token_changes=files)).vocabulary
-    assert (found.prefix, found.prefix_before_space) == (prefix, before_space)
-    assert found.byte_ids == tuple(range(1, 257))
-    assert (found.tokens[257:260], found.merges) == ((b" ", b"a", b" a"), ((b" ", b"a"),))
 
 
 @pytest.mark.parametrize(
@@ -418,44 +277,6 @@ def test_a_tensor_without_a_use_is_named(llama: Checkpoint, write: Write) -> Non
     more = {"model.layers.0.self_attn.q_norm.weight": np.ones(16, np.float32)}
     with pytest.raises(SourceError, match=r"layers\.0\.self_attn\.q_norm\.weight"):
         read_checkpoint(write(llama, more=more))
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"model": {"type": "Unigram"}}, "tokenizer Unigram; BPE is supported"),
-        (
-            {"model": {"type": "BPE", "byte_fallback": True, "vocab": {}, "merges": []}},
-            "BPE with byte fallback and Digits.ByteLevel; SentencePiece's are supported",
-        ),
-        (
-            {"post_processor": template("<|x|>", 999)},
-            "the post-processor starts with 999, which is no token",
-        ),
-        ({"normalizer": {"type": "NFKC"}}, "uses the normalizer NFKC, which is not supported"),
-        (
-            {"pre_tokenizer": {"type": "Metaspace"}},
-            "pre-tokenizer Metaspace; those that end in ByteLevel are",
-        ),
-        ({"pre_tokenizer": split("(a)b{2}?")}, r"the pattern '\(a\)b\{2\}\?' has a lazy quantifier"),
-        ({"pre_tokenizer": split("a", "Removed")}, "pre-tokenizer Split with the behavior Removed; not"),
-        ({"pre_tokenizer": {"type": "ByteLevel", "use_regex": False}}, "pre-tokenizer ByteLevel"),
-        ({"model": {"type": "WordPiece"}}, "tokenizer WordPiece; BPE is supported"),
-        ({"model": None}, "the field merges is missing"),
-        ({"model": {"type": "BPE", "vocab": {}, "merges": [["a"]]}}, "a merge is no pair of texts"),
-        ({"model": {"type": "BPE", "vocab": {}, "merges": 3}}, "merges is 3, expected a list"),
-        ({"model": {"type": "BPE", "vocab": {"a": 999}, "merges": []}}, "token 999 is outside the embedding"),
-        ({"model": {"type": "BPE", "vocab": {"a": "b"}, "merges": []}}, "token b is outside the embedding"),
-        ({"model": {"type": "BPE", "vocab": {}}}, "the field merges is missing"),
-        ({"added_tokens": {"a": 1}}, "added_tokens is no list of objects"),
-        ({"added_tokens": [{"id": 1}]}, "the field content is missing"),
-    ],
-)
-def test_another_tokenizer_is_named(
-    llama: Checkpoint, write: Write, changes: dict[str, Any], reason: str
-) -> None:
-    with pytest.raises(SourceError, match=f"tokenizer.json: .*{reason}"):
-        read_checkpoint(write(llama, token_changes=changes))
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])

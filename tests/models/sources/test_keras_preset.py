@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -104,6 +105,71 @@ def test_another_model_is_named(
 ) -> None:
     with pytest.raises(SourceError, match=reason):
         read_preset(write_preset(tmp_path / "preset", checkpoint, **changes))
+
+
+def rewrite(old: Path, new: Path, convert: Callable[[Any], Any], kind: str = "", part: str = "") -> None:
+    """Every variable once more whose name has a part, converted, as Keras stores such numbers."""
+    with h5py.File(old) as source, h5py.File(new, "w") as target:
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and part in name:
+                dataset = target.create_dataset(name, data=convert(np.asarray(item)))
+                if kind:
+                    dataset.attrs["dtype"] = kind
+
+        source.visititems(visit)
+
+
+@pytest.mark.parametrize("kind", [ml_dtypes.bfloat16, np.float16, np.float64])
+def test_other_floats_are_read(preset: Path, checkpoint: Checkpoint, kind: Any) -> None:
+    name = "bfloat16" if kind is ml_dtypes.bfloat16 else ""
+    weights = preset / "model.weights.h5"
+    rewrite(weights, preset / "new", lambda values: values.astype(kind), name)
+    (preset / "new").rename(weights)
+    found = read_checkpoint(preset).weights["0.up"]
+    assert found.dtype == np.float32
+    assert np.array_equal(found, checkpoint.weights["0.up"].astype(kind).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("convert", "kind", "reason"),
+    [
+        (lambda values: values.astype(np.int8), "", "layers/.* holds int8, no float of 16 to 64 bits"),
+        (
+            lambda values: values.astype(ml_dtypes.float8_e4m3fn),
+            "float8_e4m3fn",
+            "layers/.* holds float8_e4m3fn, no float of 16 to 64 bits",
+        ),
+        (lambda values: values * np.nan, "", "layers/.* holds numbers that are not finite"),
+    ],
+)
+def test_variables_that_are_no_finite_floats_are_named(
+    preset: Path, convert: Callable[[Any], Any], kind: str, reason: str
+) -> None:
+    weights = preset / "model.weights.h5"
+    rewrite(weights, preset / "new", convert, kind)
+    (preset / "new").rename(weights)
+    with pytest.raises(SourceError, match=reason):
+        read_checkpoint(preset)
+
+
+def test_a_preset_in_parts_is_read(preset: Path, checkpoint: Checkpoint) -> None:
+    whole = preset / "model.weights.h5"
+    parts = {"model_00000.weights.h5": "embedding", "model_00001.weights.h5": "layer_normalization"}
+    parts["model_00002.weights.h5"] = "transformer_decoder"
+    for file, part in parts.items():
+        rewrite(whole, preset / file, np.asarray, part=part)
+    whole.unlink()
+    index = {f"/layers/{part}/vars": [file] for file, part in parts.items()}
+    index["/layers/one/vars"] = "model_00000.weights.h5"  # type: ignore[assignment]
+    (preset / "model.weights.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    found = read_checkpoint(preset)
+    assert all(np.array_equal(found.weights[name], w) for name, w in checkpoint.weights.items())
+    (preset / "model_00002.weights.h5").unlink()
+    with pytest.raises(
+        SourceError, match=r"model_00002\.weights\.h5: not found; model\.weights\.json names it"
+    ):
+        read_checkpoint(preset)
 
 
 def test_a_missing_variable_is_named(preset: Path) -> None:
