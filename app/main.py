@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
+from app.completion.defaults import advised_settings
 from app.completion.healing import Healer
 from app.completion.limits import NEEDS_BYTES, Limits
 from app.completion.phrases import read_phrases
@@ -72,6 +73,7 @@ def create_app(
     if model.foreign is not None:
         settings = settings.model_copy(update={"slots": 1})  # such a file holds one sequence
     manifest = model.manifest
+    settings = advised_settings(settings, manifest)
     tokenizer = model.open_tokenizer()
     tokenizer_pool = _tokenizer_pool(model, tokenizer)
     if model.file is not None:

@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     default_top_p: float = Field(
         default=0.95, gt=0, le=1, description="Cuts the unlikely tail, where small models go wrong"
     )
+    default_top_k: int = Field(default=0, ge=0, le=1_000_000, description="Tokens to choose among; 0 for all")
+    default_min_p: float = Field(
+        default=0, ge=0, le=1, description="Leaves out tokens less likely than this share of the likeliest"
+    )
     complete_temperature: float = Field(
         default=0,
         ge=0,

@@ -53,6 +53,7 @@ def make_manifest(
         end_ids=checkpoint.end_ids,
         chat_template=checkpoint.chat_template,
         special_tokens=dict(checkpoint.special_tokens),
+        sampling=dict(checkpoint.sampling),
         named_tokens=dict(checkpoint.named_tokens),
         token_strips=dict(checkpoint.token_strips),
         normalizer="NFC" if checkpoint.vocabulary.nfc else None,

@@ -11,6 +11,7 @@ from app.completion.limits import Limits
 from app.completion.prompt import PlainPrompt, Prompt
 from app.completion.words import Until
 from app.engine.messages import Sampling
+from app.model.manifest import Manifest
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -109,6 +110,16 @@ def plain_job(
     )
 
 
+def advised_settings(settings: Settings, manifest: Manifest) -> Settings:
+    """Settings whose sampling is what the model's authors advise, where nobody has set it."""
+    advised = {f"default_{name}": value for name, value in manifest.sampling.items()}
+    if "default_top_k" in advised:
+        advised["default_top_k"] = int(advised["default_top_k"])
+    set_by_someone = settings.model_fields_set
+    free = {name: value for name, value in advised.items() if name not in set_by_someone}
+    return settings.model_copy(update=free)
+
+
 def sampling_with_defaults(
     settings: Settings,
     *,
@@ -126,9 +137,9 @@ def sampling_with_defaults(
     """The engine's parameters; a seed that is not given is drawn."""
     return Sampling(
         temperature=given(temperature, settings.default_temperature),
-        top_k=given(top_k, 0),
+        top_k=given(top_k, settings.default_top_k),
         top_p=max(given(top_p, settings.default_top_p), SMALLEST_TOP_P),
-        min_p=given(min_p, 0.0),
+        min_p=given(min_p, settings.default_min_p),
         repetition_penalty=given(repetition_penalty, settings.default_repetition_penalty),
         presence_penalty=given(presence_penalty, 0.0),
         frequency_penalty=given(frequency_penalty, 0.0),

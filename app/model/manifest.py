@@ -74,6 +74,9 @@ class Manifest(BaseModel):
         description="Regular expressions by which `tokenize` cuts words, one after the other",
     )
     prefix_space: bool = Field(default=False, description="Whether `tokenize` puts a space before a text")
+    sampling: dict[Literal["temperature", "top_k", "top_p", "min_p", "repetition_penalty"], float] = Field(
+        default_factory=dict, description="What the checkpoint's authors advise, the defaults of /v1"
+    )
     signatures: dict[str, SignatureSpec]
     serving: dict[str, float] = Field(default_factory=dict, description="Baked into `serving_default`")
     custom_ops: tuple[str, ...]

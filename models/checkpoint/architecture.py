@@ -20,6 +20,7 @@ from models.tflite.graph import Array
 
 Activation = Literal["silu", "gelu", "gelu_tanh", "relu", "relu_squared"]
 Strip = Literal["left", "right", "both"]
+Advice = Literal["temperature", "top_k", "top_p", "min_p", "repetition_penalty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Checkpoint:
         start_id: Token that stands before every prompt; None for nothing.
         named_tokens: Texts of tokens by the chat template's names for them: `bos_token`, `eos_token`.
         token_strips: Special tokens that take the white space on a side of them away.
+        sampling: What the authors advise: `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Checkpoint:
     start_id: int | None = None
     named_tokens: Mapping[str, str] = field(default_factory=dict)
     token_strips: Mapping[str, Strip] = field(default_factory=dict)
+    sampling: Mapping[Advice, float] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:

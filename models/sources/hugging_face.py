@@ -14,6 +14,7 @@ from models.sources.hugging_face_weights import read_weights
 from models.sources.layout import arrange
 from models.sources.shapes import check_shapes
 from models.sources.tokenizer_json import read_tokenizer
+from models.sources.tokenizer_settings import advised
 
 
 def read_hugging_face(folder: Path) -> Checkpoint:
@@ -49,6 +50,7 @@ def read_hugging_face(folder: Path) -> Checkpoint:
         start_id=tokenizer.start_id,
         named_tokens=tokenizer.named_tokens,
         token_strips=tokenizer.token_strips,
+        sampling=advised(folder),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.model.template import default_template
-from models.checkpoint.architecture import Strip
+from models.checkpoint.architecture import Advice, Strip
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
 
@@ -44,6 +44,30 @@ def named_tokens(folder: Path) -> dict[str, str]:
         settings = read_json(path) if path.exists() else Fields(path, {})
         found |= {name: token_text(settings.get(name)) for name in NAMED if name in settings}
     return found
+
+
+def advised(folder: Path) -> dict[Advice, float]:
+    """How the authors would have tokens chosen, from `generation_config.json`.
+
+    Values outside of what the service accepts are left out.
+
+    Raises:
+        SourceError: A value is no number.
+    """
+    path = folder / "generation_config.json"
+    settings = read_json(path) if path.exists() else Fields(path, {})
+    found = {name: settings.number(name) for name in ADVISED if name in settings}
+    return {name: value for name, value in found.items() if ADVISED[name][0] <= value <= ADVISED[name][1]}
+
+
+ADVISED: Mapping[Advice, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_k": (0, 1_000_000),
+    "top_p": (1e-6, 1),
+    "min_p": (0, 1),
+    "repetition_penalty": (1, 2),
+}
+"""Least and largest value."""
 
 
 def token_strips(added: Iterable[Mapping[str, Any]]) -> dict[str, Strip]:

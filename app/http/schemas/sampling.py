@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.completion.defaults import given, sampling_with_defaults
+from app.completion.defaults import sampling_with_defaults
 from app.engine.messages import Sampling
 from app.http.schemas.fields import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
@@ -59,7 +59,7 @@ class SamplingRequest(Body):
         return sampling_with_defaults(
             settings,
             temperature=self.temperature,
-            top_k=max(0, given(self.top_k, 0)),
+            top_k=None if self.top_k is None else max(0, self.top_k),
             top_p=self.top_p,
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from app.completion.defaults import job_with_defaults, plain_job, sampling_with_defaults
+from app.completion.defaults import advised_settings, job_with_defaults, plain_job, sampling_with_defaults
 from app.completion.job import Job
 from app.completion.limits import Limits
 from app.completion.prompt import PlainPrompt
 from app.engine.messages import Sampling
 from app.errors import InvalidRequestError
 from app.settings import Settings
+from tests.fakes import tiny_manifest
 
 
 def limits(settings: Settings, *refused: str) -> Limits:
@@ -96,3 +97,15 @@ def test_a_plain_job_that_the_file_cannot_honour_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"^seed: this model file does not support it"):
         plain("x", "seed", "max_tokens", seed=3)
     assert plain("x", "seed", "max_tokens").max_tokens == 64
+
+
+def test_the_models_authors_decide_what_nobody_has_set() -> None:
+    manifest = tiny_manifest().model_copy(
+        update={"sampling": {"temperature": 0.6, "top_k": 20.0, "min_p": 0.1, "top_p": 0.8}}
+    )
+    sampling = sampling_with_defaults(advised_settings(Settings(default_temperature=0.2), manifest), seed=1)
+    assert (sampling.temperature, sampling.top_k, sampling.min_p, sampling.top_p) == (0.2, 20, 0.1, 0.8)
+    assert isinstance(sampling.top_k, int)
+    asked = sampling_with_defaults(advised_settings(Settings(), manifest), seed=1, top_k=0, min_p=0.0)
+    assert (asked.temperature, asked.top_k, asked.min_p) == (0.6, 0, 0)
+    assert advised_settings(Settings(), tiny_manifest()) == Settings()

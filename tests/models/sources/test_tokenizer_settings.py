@@ -96,3 +96,20 @@ def test_a_start_token_is_read_from_where_it_is_named(llama: Checkpoint, write: 
 def test_a_template_puts_the_start_token_first(llama: Checkpoint, write: Write) -> None:
     post = template("<|endoftext|>", 0)
     assert read_checkpoint(write(llama, token_changes={"post_processor": post})).start_id == 0
+
+
+def test_what_the_authors_advise_is_read(llama: Checkpoint, write: Write) -> None:
+    folder = write(llama)
+    assert read_checkpoint(folder).sampling == {}
+    advice = folder / "generation_config.json"
+    advice.write_text(
+        '{"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": 7}'
+    )
+    assert read_checkpoint(folder).sampling == {"temperature": 0.6, "top_k": 20, "top_p": 0.95}
+    advice.write_text('{"temperature": 5, "repetition_penalty": 0.9, "min_p": 0.1, "top_p": 0}')
+    assert read_checkpoint(folder).sampling == {"min_p": 0.1}
+    advice.write_text('{"temperature": "hot"}')
+    with pytest.raises(
+        SourceError, match=r"generation_config\.json: temperature is 'hot', expected a number"
+    ):
+        read_checkpoint(folder)
