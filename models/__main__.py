@@ -18,7 +18,7 @@ from models.errors import BuildError
 from models.evaluation.matrix import fill, matrix_table
 from models.evaluation.parity import Agreement, verify
 from models.evaluation.report import draw, measured, quality_table
-from models.graphs.sampling import Sampler
+from models.graphs.baked_sampler import Sampler
 from models.options import BuildOptions, Quantization, Target
 from models.progress import Stages
 

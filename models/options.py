@@ -9,7 +9,7 @@ from typing import Literal
 from app.model.shape import LANES
 from models.checkpoint.architecture import Checkpoint
 from models.errors import BuildError
-from models.graphs.sampling import Sampler
+from models.graphs.baked_sampler import Sampler
 from models.quantization.rounding import Scheme
 
 Quantization = Literal["none", "float16", "dynamic", "int8", "int4"]

@@ -16,8 +16,8 @@ from app.http.host_check import is_loopback
 from app.logs import configure_logs
 from app.main import create_app
 from app.server.lifecycle import REFUSED, serve, uncollected
+from app.server.multiprocess_metrics import share_metrics
 from app.server.sockets import bind_sockets
-from app.server.worker_metrics import share_metrics
 from app.server.workers import serve_workers
 from app.settings import Settings, setting_faults, unknown_settings
 

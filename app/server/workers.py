@@ -12,9 +12,9 @@ from contextlib import suppress
 from app.backoff import Backoff
 from app.installation import module_command, module_environment
 from app.server.lifecycle import REFUSED
+from app.server.multiprocess_metrics import end_metrics, metrics_folder
 from app.server.signals import heeded
 from app.server.sockets import url_of
-from app.server.worker_metrics import end_metrics, metrics_folder
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from app.model.shape import LANES, MASKED
 from models.checkpoint.vocabulary import Vocabulary
+from models.graphs.baked_sampler import Sampler, sample
 from models.graphs.decoder import Decoder
-from models.graphs.sampling import Sampler, sample
 from models.graphs.tokenizer import detokenize, tokenize
 from models.tflite import ops, sequence_ops
 from models.tflite.graph import Graph, Model, Tensor

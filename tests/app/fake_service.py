@@ -24,8 +24,8 @@ from app.guard.verdict import Thresholds
 from app.logs import configure_logs
 from app.main import create_app
 from app.server.lifecycle import serve, uncollected
+from app.server.multiprocess_metrics import share_metrics
 from app.server.sockets import bind_sockets
-from app.server.worker_metrics import share_metrics
 from app.server.workers import serve_workers
 from app.settings import Settings
 from tests.fakes import ByteTokenizer, FakeEngine, FakeSteps, tiny_manifest

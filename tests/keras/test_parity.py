@@ -15,7 +15,7 @@ from app.engine.worker.offline import complete_greedily
 from app.model.tokenizer import open_text_model
 from models.checkpoint.numpy_decoder import Reference
 from models.evaluation.perplexity import TEXTS
-from models.graphs.sampling import Sampler, sample
+from models.graphs.baked_sampler import Sampler, sample
 from models.sources import read_checkpoint
 from models.tflite.graph import Array, Model
 from tests.conftest import ARTIFACTS

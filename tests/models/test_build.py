@@ -21,7 +21,7 @@ from models.build import build, write_model
 from models.checkpoint.numpy_decoder import Reference
 from models.checkpoint.rules import GPT2
 from models.errors import BuildError
-from models.graphs.sampling import Sampler
+from models.graphs.baked_sampler import Sampler
 from models.options import BuildOptions, Quantization
 from models.progress import Stages
 from models.quantization.constants import scale_queries

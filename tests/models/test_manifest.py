@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.graphs.sampling import Sampler
+from models.graphs.baked_sampler import Sampler
 from models.manifest import UNPACKED, make_manifest
 from models.options import BuildOptions
 from models.tflite.graph import Model

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from models.errors import BuildError
-from models.graphs.sampling import Sampler
+from models.graphs.baked_sampler import Sampler
 from models.options import SCHEMES, BuildOptions, Quantization, Target, check
 from tests.tiny import TOY_VOCABULARY, tiny_checkpoint
 

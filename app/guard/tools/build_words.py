@@ -1,6 +1,6 @@
 """Builds `data/better_profanity.tsv`: the words of better-profanity that the guard takes over as they are.
 
-A word of theirs is left out where `data/off.tsv` names it or a curated word finds it anyway. The others
+A word of theirs is left out where `data/left_alone.tsv` names it or a curated word finds it. The others
 are profanity of severity 2.
 Run: python -m app.guard.tools.build_words
 """
@@ -13,7 +13,7 @@ from app.guard.loader import CURATED, DATA, STOCK, make_guard
 from app.guard.verdict import EVERYTHING
 from app.guard.word_list import lines, read_listed_words, read_words
 
-OFF = DATA / "off.tsv"
+OFF = DATA / "left_alone.tsv"
 THEIRS = Path(better_profanity.__file__).parent / "profanity_wordlist.txt"
 
 
@@ -23,7 +23,7 @@ def rows() -> list[str]:
     off = {line.split("\t")[0] for _, line in lines(OFF)}
     added = [word for word in read_words(THEIRS) if word not in off and not guard.check(word).flagged]
     return [
-        "# Made by `python -m app.guard.tools.build_words` after an edit of curated.tsv or off.tsv.",
+        "# Made by `python -m app.guard.tools.build_words` after an edit of curated.tsv or left_alone.tsv.",
         *(f"{word}\tprofanity\t2" for word in added),
     ]
 

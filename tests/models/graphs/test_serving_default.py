@@ -14,7 +14,7 @@ from app.model.manifest import SignatureSpec, TensorSpec
 from app.model.text_ops import text_op_registerers
 from app.model.tokenizer import TextModel, open_text_model
 from models.checkpoint.numpy_decoder import Reference
-from models.graphs.sampling import FACTORS, MODULI, Sampler
+from models.graphs.baked_sampler import FACTORS, MODULI, Sampler
 from models.tflite.graph import Array
 from tests.conftest import Runtime
 from tests.tiny import TinyModel, build_tiny, tiny_checkpoint

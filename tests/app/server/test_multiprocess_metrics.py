@@ -9,13 +9,13 @@ from textwrap import dedent
 
 import pytest
 
-from app.server.worker_metrics import FILE_BYTES, FILES, FOLDER, end_metrics, metrics_folder
+from app.server.multiprocess_metrics import FILE_BYTES, FILES, FOLDER, end_metrics, metrics_folder
 
 ROOT = Path(__file__).parents[3]
 
 COUNT = """
     import sys
-    from app.server.worker_metrics import share_metrics
+    from app.server.multiprocess_metrics import share_metrics
     share_metrics(int(sys.argv[1]))
     from app.metrics import Metrics
     metrics = Metrics()

@@ -1,4 +1,4 @@
-"""The table of families in docs/models.md, from the code: `python -m models.sources.family_table`."""
+"""The table of families in docs/models.md, from the code: `python -m models.sources.supported_families`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.engine.messages import Sampling
 from app.engine.sampler import Sampler as Engine
-from models.graphs.sampling import Sampler, sample
+from models.graphs.baked_sampler import Sampler, sample
 from models.tflite import ops
 from models.tflite.graph import Array, Tensor
 
