@@ -14,6 +14,6 @@ tar --extract --gzip --directory "$work" --file "$work"/llama_cpp_python-*.tar.g
 "$bin/cmake" -S "$work"/llama_cpp_python-*/vendor/llama.cpp -B "$work/build" \
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS="-fno-dse -fno-tree-dse" -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=ON -DLLAMA_OPENSSL=OFF \
   -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
-"$bin/cmake" --build "$work/build" --target llama-server --parallel
+"$bin/cmake" --build "$work/build" --target llama-server --parallel "$(nproc)"
 mv "$work/build/bin/llama-server" "$bin/.llama-server.part"
 mv "$bin/.llama-server.part" "$bin/llama-server"
