@@ -87,8 +87,7 @@ class Sampler:
         if not len(self._biased):
             return logits
         adjusted = logits.copy()
-        for token, bias in self._sampling.logit_bias:
-            adjusted[..., token] += np.float32(bias)
+        self._add_bias(adjusted)
         return adjusted
 
     def _adjust(self, logits: Floats, *, penalize: bool) -> Floats:
@@ -109,10 +108,14 @@ class Sampler:
         if penalized:
             for token, count in self._generated.items():
                 adjusted[token] -= s.presence_penalty + s.frequency_penalty * count
-        np.add.at(adjusted, self._biased, self._bias)
+        self._add_bias(adjusted)
         if endless:
             adjusted[self._stop_ids] = -np.inf
         return adjusted
+
+    def _add_bias(self, logits: Floats) -> None:
+        """Add the request's biases to logits [..., V] in place; a token may have several."""
+        np.add.at(logits.T, self._biased, self._bias.reshape(-1, *[1] * (logits.ndim - 1)))
 
     def _draw(self, logits: Floats, largest: float) -> int:
         """Sample with temperature, then top-k, top-p and min-p, in the order of Hugging Face's warpers."""

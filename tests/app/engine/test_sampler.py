@@ -335,3 +335,12 @@ def test_a_given_token_is_scored_and_counts_as_seen_but_not_as_chosen() -> None:
 def test_a_given_token_of_logits_that_are_not_finite_is_refused() -> None:
     with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
         Sampler(Sampling(), ()).score(floats(0, math.nan), 0)
+
+
+def test_biases_are_added_to_one_row_of_logits_and_to_several_on_a_copy() -> None:
+    sampler = Sampler(Sampling(logit_bias=((1, 0.5), (2, -1.0), (1, 0.25))), [])
+    rows = np.zeros((2, 4), np.float32)
+    assert sampler.biased(rows[0]).tolist() == [0.0, 0.75, -1.0, 0.0]
+    assert sampler.biased(rows).tolist() == [[0.0, 0.75, -1.0, 0.0]] * 2
+    assert not rows.any()
+    assert Sampler(Sampling(), []).biased(rows) is rows
