@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.completion.admission import Admission
 from app.completion.chat_template import ChatTemplate
 from app.completion.defaults import advised_settings
+from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
 from app.completion.limits import NEEDS_BYTES, Limits
 from app.completion.phrases import read_phrases
@@ -80,15 +81,15 @@ def create_app(
         vocabulary = read_vocabulary_of(model.file.place, manifest.vocabulary_size, control_ids(manifest))
     engine = engine or _engine(settings, model)
     guard = guard or _guards(settings)
-    pieces = read_vocabulary(tokenizer, manifest.vocabulary_size) if settings.profanity_bias else []
-    bias = ProfanityBias(pieces, settings.profanity_bias)
-    metrics = Metrics()
+    bias = _profanity_bias(settings, tokenizer, manifest.vocabulary_size)
+    metrics, guard_thread = Metrics(), GuardThread()
     limits = _limits(settings, model, heals=vocabulary is not None)
     preparation = Preparation(
         manifest=manifest,
         tokenizer=tokenizer,
         tokenizer_pool=tokenizer_pool,
         metrics=metrics,
+        guard_thread=guard_thread,
         healer=Healer(vocabulary, tokenizer, manifest) if vocabulary else None,
         innocent_words=InnocentWords.of_tokens(vocabulary.pieces) if vocabulary else None,
         phrases=read_phrases(settings.phrases_file),
@@ -109,6 +110,7 @@ def create_app(
         guard=first,
         bias=bias.against(first),
         metrics=metrics,
+        guard_thread=guard_thread,
     )
     service = Service(
         settings=settings,
@@ -131,6 +133,11 @@ def create_app(
     app = build_api(settings, limits, routes=routes, middleware=middleware, lifespan=_lifespan)
     app.state.service = service
     return app
+
+
+def _profanity_bias(settings: Settings, tokenizer: Tokenizer, vocabulary_size: int) -> ProfanityBias:
+    pieces = read_vocabulary(tokenizer, vocabulary_size) if settings.profanity_bias else []
+    return ProfanityBias(pieces, settings.profanity_bias)
 
 
 def _tokenizer_pool(model: ServedModel, tokenizer: Tokenizer) -> TokenizerPool:

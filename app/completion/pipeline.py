@@ -44,6 +44,7 @@ class Pipeline:
         guard: Guard,
         bias: LogitBias,
         metrics: Metrics,
+        guard_thread: GuardThread,
     ) -> None:
         self._engine = engine
         self._preparation = preparation
@@ -51,7 +52,7 @@ class Pipeline:
         self.guard = guard
         self.bias = bias
         self._metrics = metrics
-        self._guard_thread = GuardThread()
+        self._guard_thread = guard_thread
 
     async def run(self, job: Job, pieces: PieceQueue | None = None, *, first_index: int = 0) -> Outcome:
         """Complete a job; each piece is put into the queue, where there is one, as soon as it may be shown.

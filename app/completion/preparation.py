@@ -56,6 +56,7 @@ class Preparation:
         tokenizer: Tokenizer,
         tokenizer_pool: TokenizerPool,
         metrics: Metrics,
+        guard_thread: GuardThread,
         healer: Healer | None = None,
         innocent_words: InnocentWords | None = None,
         phrases: Phrases | None = None,
@@ -67,7 +68,7 @@ class Preparation:
         self._healer = healer
         self._innocent_words = innocent_words
         self._phrases = phrases or Phrases()
-        self._guard_thread = GuardThread()
+        self._guard_thread = guard_thread
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
         """Guard a job's prompt and phrases, and tokenize and cut the prompt.

@@ -9,6 +9,7 @@ import pytest
 
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
+from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
 from app.completion.job import Job
 from app.completion.limits import Limits
@@ -39,6 +40,7 @@ def preparation(
         tokenizer=tokenizer,
         tokenizer_pool=TokenizerPool(tokenizer, ByteTokenizer),
         metrics=Metrics(),
+        guard_thread=GuardThread(),
         healer=Healer(Vocabulary.of(PIECES), tokenizer, tiny_manifest()) if heals else None,
         phrases=phrases,
     )
