@@ -18,7 +18,7 @@ from app.completion.limits import NEEDS_BYTES, Limits
 from app.completion.phrases import read_phrases
 from app.completion.pipeline import Pipeline
 from app.completion.preparation import Preparation
-from app.completion.segments import SegmentedTokenizer
+from app.completion.segments import KEPT, SegmentedTokenizer, Segments
 from app.completion.service import Service
 from app.completion.sessions import Sessions
 from app.completion.tokenizer_pool import TokenizerPool
@@ -142,9 +142,12 @@ def _profanity_bias(settings: Settings, tokenizer: Tokenizer, vocabulary_size: i
 
 def _tokenizer_pool(model: ServedModel, tokenizer: Tokenizer) -> TokenizerPool:
     spaced = model.manifest.prefix_space
+    known = Segments(KEPT)
+    segmented = SegmentedTokenizer(tokenizer, known, prefix_space=spaced)
     return TokenizerPool(
-        SegmentedTokenizer(tokenizer, prefix_space=spaced),
-        lambda: SegmentedTokenizer(model.open_tokenizer(), prefix_space=spaced),
+        segmented,
+        lambda: SegmentedTokenizer(model.open_tokenizer(), known, prefix_space=spaced),
+        segmented.unread,
     )
 
 

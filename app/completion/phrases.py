@@ -56,7 +56,8 @@ class Phrases:
     def fitting(self, text: str) -> list[Fitting]:
         """The phrases that the end of a text begins, at most MOST_FITTING; the most typed first."""
         found: dict[str, Fitting] = {}
-        for start in range(max(0, len(text) - LONGEST_PHRASE), len(text)):
+        first = max(0, len(text) - LONGEST_PHRASE) if self.known else len(text)
+        for start in range(first, len(text)):
             if not text[start].isalnum() or (start and text[start - 1].isalnum()):
                 continue
             for phrase in self._beginning(text[start:]):

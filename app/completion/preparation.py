@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.completion.chat_template import ChatPrompt
 from app.completion.chat_window import keep_turns
 from app.completion.context_window import Window, keep_newest, window_limit
+from app.completion.growing_texts import GrowingTexts
 from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
 from app.completion.job import Job
@@ -69,6 +70,7 @@ class Preparation:
         self._innocent_words = innocent_words
         self._phrases = phrases or Phrases()
         self._guard_thread = guard_thread
+        self._growing_texts = GrowingTexts()
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
         """Guard a job's prompt and phrases, and tokenize and cut the prompt.
@@ -97,7 +99,7 @@ class Preparation:
 
         def check(text: str) -> str:
             nonlocal typing
-            verdict = guard.check(text)
+            verdict = self._growing_texts.check(guard, text)
             start = None if typed is None else typed.unfinished_from(guard, text, verdict)
             if start is not None:
                 verdict, typing = verdict.before(start), len(text) - start
@@ -110,7 +112,10 @@ class Preparation:
 
         if job.policy == "off":
             return job.prompt
-        prompt = await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+        unread = job.prompt.characters
+        if isinstance(job.prompt, PlainPrompt):
+            unread = self._growing_texts.unread(guard, job.prompt.text)
+        prompt = await self._guard_thread.run(unread, lambda: job.prompt.filtered(check))
         return replace(prompt, typing=typing) if isinstance(prompt, PlainPrompt) else prompt
 
     async def behind(self, job: Job, start: Start, text: str) -> tuple[tuple[int, ...], bytes]:

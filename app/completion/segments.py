@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
+from app.completion.recently_used import RecentlyUsed
 from app.model.tokenizer import Tokenizer
 
 SEGMENT = 512
@@ -12,6 +12,10 @@ SEGMENT = 512
 
 KEPT = 512
 """Segments whose tokens are kept; the least recently used leave first."""
+
+
+Segments = RecentlyUsed[str, list[int]]
+"""Tokens of segments; may be shared between tokenizers that do the same."""
 
 
 class SegmentedTokenizer:
@@ -22,30 +26,37 @@ class SegmentedTokenizer:
     a text is not given that space.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, prefix_space: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, known: Segments | None = None, *, prefix_space: bool = False
+    ) -> None:
         self._tokenizer = tokenizer
         self._prefix_space = prefix_space
-        self._known: OrderedDict[str, list[int]] = OrderedDict()
+        self._known = Segments(KEPT) if known is None else known
+
+    def unread(self, text: str) -> int:
+        """Characters of a text that `tokenize` would read."""
+        return sum(len(segment) for segment in self._segments(text) if segment not in self._known)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text; see Tokenizer."""
         ids: list[int] = []
-        for number, segment in enumerate(_segments(text)):
-            ids += self._segment(segment[1:] if number and self._prefix_space else segment)
+        for segment in self._segments(text):
+            ids += self._segment(segment)
         return ids
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         """See Tokenizer."""
         return self._tokenizer.detokenize(ids)
 
+    def _segments(self, text: str) -> Iterator[str]:
+        for number, segment in enumerate(_segments(text)):
+            yield segment[1:] if number and self._prefix_space else segment
+
     def _segment(self, text: str) -> list[int]:
         found = self._known.get(text)
         if found is None:
             found = self._tokenizer.tokenize(text)
-            if len(self._known) == KEPT:
-                self._known.popitem(last=False)
-            self._known[text] = found
-        self._known.move_to_end(text)
+            self._known.keep(text, found)
         return found
 
 

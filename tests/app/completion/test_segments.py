@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.completion.segments import KEPT, SEGMENT, SegmentedTokenizer
+from app.completion.segments import KEPT, SEGMENT, SegmentedTokenizer, Segments
 
 
 class Words:
@@ -72,6 +72,21 @@ def test_the_same_text_is_not_read_again() -> None:
     tokenizer = SegmentedTokenizer(words)
     first = tokenizer.tokenize("one two three")
     assert (tokenizer.tokenize("one two three"), words.read) == (first, 13)
+
+
+def test_only_segments_that_are_not_known_are_unread() -> None:
+    text = "words and " * SEGMENT
+    tokenizer = SegmentedTokenizer(Bytes())
+    assert tokenizer.unread(text) == len(text)
+    tokenizer.tokenize(text)
+    assert (tokenizer.unread(text), tokenizer.unread("a new text")) == (0, 10)
+
+
+def test_tokenizers_may_share_what_they_know() -> None:
+    known, first, second = Segments(KEPT), Words(), Words()
+    assert SegmentedTokenizer(first, known).tokenize("one two") == [3, 3]
+    assert SegmentedTokenizer(second, known).tokenize("one two") == [3, 3]
+    assert (first.read, second.read) == (7, 0)
 
 
 def test_no_more_segments_are_kept_than_said() -> None:

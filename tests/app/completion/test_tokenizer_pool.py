@@ -54,6 +54,13 @@ async def test_a_long_prompt_is_tokenized_in_a_thread_that_has_its_own_model() -
     assert set(other.threads) == {"tokenizer_pool_0"}
 
 
+async def test_a_long_prompt_of_which_little_is_new_is_tokenized_at_once() -> None:
+    own, other = Slow(), Slow()
+    tokenizer_pool = TokenizerPool(own, lambda: other, unread=lambda text: SHORT)
+    await tokenizer_pool.ids(PlainPrompt("x" * (SHORT + 1)))
+    assert (own.threads, other.threads) == (["MainThread"], [])
+
+
 async def test_the_event_loop_runs_while_a_long_prompt_is_tokenized() -> None:
     tokenizer_pool = TokenizerPool(Slow(), lambda: Slow(0.5))
     working = asyncio.create_task(tokenizer_pool.ids(PlainPrompt("x" * 5000)))
