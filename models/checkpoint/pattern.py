@@ -267,14 +267,6 @@ def _cased(character: str) -> Members:
 
 
 @cache
-def _categories() -> npt.NDArray[np.str_]:
-    categories = np.full(POINTS, UNASSIGNED)
-    for category, points in read_ranges():
-        categories[points.start : points.stop] = category
-    return categories
-
-
-@cache
 def _property(name: str) -> Members:
     """The characters of a general category, or of the script Han."""
     if name in ("Han", "Script=Han"):
@@ -282,7 +274,9 @@ def _property(name: str) -> Members:
         for first, last in HAN:
             members[first : last + 1] = True
         return members
-    found: Members = np.char.startswith(_categories(), name)
+    found = np.full(POINTS, UNASSIGNED.startswith(name))
+    for category, points in read_ranges():
+        found[points.start : points.stop] = category.startswith(name)
     if not found.any():
         raise ValueError(f"\\p{{{name}}} is not understood")
     return found
