@@ -17,7 +17,7 @@ SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/clients -
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
 .PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-clients test-contract test-keras test-foreign ray test-ray \
-	lint format soak chaos bench bench-quick typing typing-latency typing-quick profile lock clean
+	lint format soak chaos bench bench-quick bench-wheels bench-session peers typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
 serve: $(MANIFEST)  ## install, build the model if it is missing, serve; SOURCE=gemma-3-270m, a GGUF file or a folder
@@ -82,11 +82,19 @@ soak: $(VENV)/.dev $(MANIFEST)  ## 20,000 requests of mixed kinds: memory, files
 chaos: $(VENV)/.dev $(MANIFEST)  ## break a running service in every way we know; needs root, and libfaketime
 	$(BIN)/python -m tests.chaos
 
-bench: $(VENV)/bin/llama-server $(MANIFEST)  ## our engine and llama.cpp on the same weights, alternating
+bench: $(VENV)/bin/llama-server .venv-ik/.ready $(MANIFEST)  ## our engine and its peers on the same weights, alternating
 	$(BIN)/python -m bench
 
-bench-quick: $(VENV)/bin/llama-server $(MANIFEST)  ## the same in at most two minutes
+bench-quick: $(VENV)/bin/llama-server .venv-ik/.ready $(MANIFEST)  ## the same beside llama.cpp alone, in at most two minutes
 	$(BIN)/python -m bench --rounds 1 --peer "llama.cpp Q8_0" --output bench/quick.json
+
+bench-wheels: .venv-llama/.ready .venv-ik/.ready $(MANIFEST)  ## without compiling: llama.cpp for AVX2, whatever the processor has
+	$(BIN)/python -m bench
+
+bench-session: .venv-llama/.ready .venv-ik/.ready $(MANIFEST)  ## a text typed letter by letter to our service and to peers
+	$(BIN)/python -m bench.session
+
+peers: .venv-llama/.ready .venv-ik/.ready .venv-openvino/.ready models/artifacts/onnx-int8 models/artifacts/onnx-int4  ## every other engine that the bench knows, in environments of their own
 
 typing: $(VENV)/.dev $(MANIFEST)  ## a simulated writer types the project's texts: what is right, what is saved; an hour
 	$(BIN)/python -m bench.typing --typed 90 --picture docs/measurements/typing.svg
@@ -150,6 +158,22 @@ $(FOREIGN): | $(MANIFEST) .venv-foreign/.ready
 	$(PIP_INSTALL:$(BIN)%=.venv-foreign/bin%) -r locks/foreign.txt
 	touch $@
 
+# Peers of the bench, each with its own needs: .venv-NAME of locks/bench-NAME.txt.
+.venv-llama/.ready .venv-ik/.ready .venv-openvino/.ready: .venv-%/.ready: locks/bench-%.txt
+	$(PYTHON) -m venv .venv-$*
+	$(PIP_INSTALL:$(BIN)/%=.venv-$*/bin/%) -r $<
+	touch $@
+
+# PyTorch comes first, without hashes: its builds for the CPU have other ones. It exports the model, and is not measured.
+.venv-ort/.ready: locks/bench-ort.txt
+	$(PYTHON) -m venv .venv-ort
+	.venv-ort/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PIP_INSTALL:$(BIN)/%=.venv-ort/bin/%) -r $<
+	touch $@
+
+models/artifacts/onnx-%: .venv-ort/.ready | $(MANIFEST)
+	.venv-ort/bin/python -m bench.export_onnx models/artifacts/downloads/SmolLM2-135M-Instruct.Q4_1.gguf $* $@
+
 $(VENV)/.litert-lm: locks/litert-lm.txt $(VENV)/.dev
 	$(PIP_INSTALL) -r locks/litert-lm.txt
 	touch $@
@@ -176,6 +200,8 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) -c locks/dev.txt pyproject.toml -o locks/serve.txt
 	$(COMPILE) --override models/foreign/overrides.txt models/foreign/requirements.in -o locks/foreign.txt
 	$(COMPILE) -c locks/dev.txt --extra build --extra foreign --extra dev --extra ray pyproject.toml -o locks/ray.txt
+	for peer in llama ik openvino; do $(COMPILE) bench/requirements/$$peer.in -o locks/bench-$$peer.txt; done
+	$(COMPILE) --override models/foreign/overrides.txt bench/requirements/ort.in -o locks/bench-ort.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
 .PHONY: image image-test compose-test install-test deployment-test kubernetes-test sbom

@@ -4,141 +4,104 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.llama import requantize
+from app.model.tokenizer import open_text_model
+from bench.environments import IK, LLAMA, OPENVINO, ORT
 from bench.machine import Probe, describe, versions
-from bench.work import WORKS, Kind, Work
+from bench.peers import MUST, NAME, Cell, Child, chosen, ours
+from bench.work import TEXT, WORKS, Kind, Work, write_passage
 
 RESULTS = Path("bench/results.json")
 MODEL = Path("models/artifacts/autocomplete.tflite")
-LLAMA_SERVER = Path(".venv/bin/llama-server")
-OURS = "ours"
-ALONE = "ours without HTTP"
-MUST = "llama.cpp Q8_0"
-LITERT_LM = "LiteRT-LM"
-LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
+TRIES = 3
+"""Of a cell that somebody disturbs."""
 
-ENGINE: tuple[Kind, ...] = ("prefill", "decode", "editor", "load", "resident", "private")
-SERVER: tuple[Kind, ...] = ("closed", "streamed", "first")
+TIMELESS: tuple[Kind, ...] = ("perplexity", "resident", "private")
+"""A busy neighbour does not change them."""
 
 console = Console()
 
-
-class Child:
-    """A peer in a process of its own, idle while another one works.
-
-    Attributes:
-        does: For each kind of work that it does, the name of its figure.
-    """
-
-    def __init__(self, does: dict[Kind, str], *arguments: str) -> None:
-        command = [sys.executable, "-m", "bench.child", *arguments]
-        self.does = does
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def run(self, work: Work) -> float:
-        """The figure of one run."""
-        self._pipe(self._process.stdin).write(f"{work.kind} {work.size}\n")
-        self._pipe(self._process.stdin).flush()
-        answer = self._pipe(self._process.stdout).readline()
-        if not answer:
-            raise RuntimeError(f"{self.does[work.kind]} ended while it did {work.name}")
-        return float(answer)
-
-    def end(self) -> None:
-        """Close the pipe, which ends it."""
-        self._pipe(self._process.stdin).close()
-        self._process.wait(60)
-
-    @staticmethod
-    def _pipe(pipe: IO[str] | None) -> IO[str]:
-        assert pipe is not None
-        return pipe
-
-
-def foreign(folder: Path, threads: int) -> list[Child]:
-    """LiteRT-LM, and our engine on the same file, where the file and the package are there."""
-    path = next(iter(sorted(folder.glob("*.litertlm"))), None)
-    if path is None:
-        console.print(f"LiteRT-LM is left out: no .litertlm in {folder}; make foreign-model")
-        return []
-    children = [Child(dict.fromkeys(ENGINE, "ours, .litertlm"), "plugged", str(path), str(threads))]
-    if find_spec("litert_lm") is None:
-        console.print("LiteRT-LM is left out: litert-lm-api is not installed")
-        return children
-    return [*children, Child(dict.fromkeys(ENGINE, LITERT_LM), "litert-lm", str(path), str(threads))]
-
-
-Figures = dict[tuple[str, str], list[float]]
+Cells = dict[tuple[str, str], list[Cell]]
 """Of each work and peer."""
 
 
-def measure(children: list[Child], rounds: int, pause: float) -> Iterator[Figures]:
-    """After each round the figures so far, of the rounds that nobody disturbed."""
-    probe, figures = Probe(), defaultdict[tuple[str, str], list[float]](list)
+def measure(children: Sequence[Child], rounds: int, pause: float) -> Iterator[Cells]:
+    """After each round the cells so far; one that was disturbed is done again, a few times."""
+    probe, cells = Probe(), defaultdict[tuple[str, str], list[Cell]](list)
     for child in children:  # everything is loaded and warm before anything counts
         for work in {work.kind: work for work in WORKS if work.kind in child.does}.values():
-            child.run(work)
+            if work.kind != "perplexity":
+                child.run(work)
     for number in range(rounds):
         console.print(f"round {number + 1} of {rounds}", style="dim")
         for work in WORKS:
+            if work.kind == "perplexity" and number:
+                continue
             able = [child for child in children if work.kind in child.does]
-            order = able[number % len(able) :] + able[: number % len(able)]
-            row, quiet = {}, True
-            for child in order:
-                time.sleep(pause)  # a thread pool that still spins would disturb the next one
-                quiet &= not probe.disturbed()
-                row[child.does[work.kind]] = child.run(work)
-            if quiet or number >= rounds - 2:
-                for name, figure in row.items():
-                    figures[work.name, name].append(figure)
-        yield figures
+            for child in able[number % len(able) :] + able[: number % len(able)]:
+                for _ in range(TRIES):
+                    time.sleep(pause)  # a thread pool that still spins would disturb the next one
+                    cell = child.cell(work, probe)
+                    cells[work.name, child.does[work.kind]].append(cell)
+                    if cell.quiet or work.kind in TIMELESS:
+                        break
+        yield cells
 
 
-def summarize(figures: Figures) -> list[dict[str, Any]]:
+def kept(work: Work, cells: Sequence[Cell]) -> list[float]:
+    """Figures that nobody disturbed."""
+    return [cell.figure for cell in cells if cell.quiet or work.kind in TIMELESS]
+
+
+def summarize(cells: Cells) -> list[dict[str, Any]]:
     """Medians and ratios; above 1 ours is better, whatever the unit."""
     rows = []
-    for work in (work for work in WORKS if (work.name, OURS) in figures):
-        medians = {name: statistics.median(f) for (row, name), f in figures.items() if row == work.name}
-        ours, peers = medians.pop(OURS), medians
-        ratio = {n: ours / p if work.unit == "tok/s" else p / ours for n, p in peers.items()}
-        rounds = len(figures[work.name, OURS])
+    for work in WORKS:
+        some = {name: found for (row, name), found in cells.items() if row == work.name}
+        figures = {name: kept(work, found) for name, found in some.items()}
+        peers = {name: statistics.median(found) for name, found in figures.items() if found}
+        if NAME not in peers:
+            continue
+        mine = peers.pop(NAME)
+        ratio = {n: mine / p if work.unit == "tok/s" else p / mine for n, p in peers.items()}
         rows.append(
             {
                 "work": work.name,
                 "unit": work.unit,
-                "ours": round(ours, 2),
+                "ours": round(mine, 2),
                 "peers": {n: round(p, 2) for n, p in peers.items()},
                 "ratio": round(ratio[MUST], 3) if MUST in ratio else None,
                 "ratios": {n: round(r, 3) for n, r in ratio.items()},
-                "rounds": rounds,
+                "rounds": len(figures[NAME]),
+                "cells": {name: [record(cell) for cell in found] for name, found in some.items()},
             }
         )
     return rows
 
 
-def default_source(model: Path) -> Path:
-    """The GGUF that the default model was built from."""
-    found = (model.parent / "downloads").glob("*.gguf")
-    return next(path for path in found if ".bench" not in path.suffixes)
+def record(cell: Cell) -> dict[str, Any]:
+    """For the file of results."""
+    usage = {name: round(value, 3) for name, value in asdict(cell.usage).items()}
+    return {"figure": round(cell.figure, 2), **usage, "kept": cell.quiet}
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
-    """The rows for a terminal."""
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """The rows for a terminal, with everybody's perplexity beside the name."""
+    scored = next((row for row in rows if row["work"] == "perplexity"), None)
+    losses = {NAME: scored["ours"], **scored["peers"]} if scored else {}
     names = list(dict.fromkeys(name for row in rows for name in row["peers"]))
-    found = Table("work", "unit", "ours", *names, *(f"ours : {n}" for n in names), "rounds")
+    heads = [f"{name}\n{losses[name]:.2f}" if name in losses else name for name in (NAME, *names)]
+    found = Table("work", "unit", *heads, *(f"ours : {n}" for n in names), "rounds")
     for row in rows:
         peers = [f"{row['peers'][n]:.1f}" if n in row["peers"] else "" for n in names]
         ratios = [f"{row['ratios'][n]:.2f}" if n in row["ratios"] else "" for n in names]
@@ -148,37 +111,28 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 def main(
     model: Annotated[Path, typer.Option(help="Our model file.")] = MODEL,
-    source: Annotated[
-        Path | None, typer.Option(help="GGUF that it was built from; default: beside it.")
-    ] = None,
     threads: Annotated[int, typer.Option(help="Threads of each peer.")] = 2,
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken.")] = 11,
     peers: Annotated[list[str], typer.Option("--peer", help="Only this peer; may be repeated.")] = [],  # noqa: B006
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
     """Measure everything and print the table; an interrupted run leaves the figures of its whole rounds."""
-    gguf = source or default_source(model)
-    served = dict.fromkeys(SERVER, OURS)
-    children = [
-        Child(dict.fromkeys(ENGINE, OURS) | dict.fromkeys(SERVER, ALONE), "engine", str(model), str(threads)),
-        Child(served, "server", str(model), str(threads)),
-    ]
-    for name, kind in LLAMA.items():
-        if peers and name not in peers:
-            continue
-        weights = str(requantize(gguf, kind, gguf.with_suffix(f".{kind}.bench.gguf")))
-        children += [
-            Child(dict.fromkeys(ENGINE, name), "llama", weights, str(threads)),
-            Child(dict.fromkeys(SERVER, name), "llama-server", weights, str(threads), str(LLAMA_SERVER)),
-        ]
-    if not peers or LITERT_LM in peers:
-        children += foreign(model.parent / "foreign", threads)
+    write_passage(
+        open_text_model(model, model.parent / "text_ops", "litert").tokenize(TEXT.read_text()[:8000])
+    )
+    children = ours(model, threads)
+    for peer, missing in chosen(model, peers):
+        if missing:
+            console.print(f"{peer.name} is left out: {missing}")
+        else:
+            children += peer.children(model, threads)
+    packages = {name: v for env in (LLAMA, IK, ORT, OPENVINO) for name, v in env.versions().items()}
     rows: list[dict[str, Any]] = []
     try:
-        for figures in measure(children, rounds, pause=0.1):
-            rows = summarize(figures)
-            result = {"machine": describe(), "versions": versions(), "threads": threads, "rows": rows}
-            output.write_text(json.dumps(result, indent=2) + "\n")
+        for cells in measure(children, rounds, pause=0.1):
+            rows = summarize(cells)
+            about = {"machine": describe(), "versions": versions() | packages, "threads": threads}
+            output.write_text(json.dumps(about | {"rows": rows}, indent=2) + "\n")
     finally:
         for child in children:
             child.end()

@@ -14,29 +14,57 @@ PROMPTS = 5
 
 def open_peer(kind: str, model: Path, threads: int, *rest: str) -> Any:
     """The peer that the command line names; its methods are those of `bench.work.WORKS`."""
-    if kind == "engine":
-        from bench.ours import Ours
+    match kind:
+        case "engine":
+            from bench.ours import Ours
 
-        return Ours(model, threads)
-    if kind == "server":
-        from bench.server import our_server
+            return Ours(model, threads)
+        case "llama":
+            import llama_cpp
 
-        return our_server(model, threads)
-    if kind == "llama":
-        from bench.llama import Llama
+            from bench.llama import Llama
 
-        return Llama(model, threads)
-    if kind == "plugged":
-        from bench.plugged import Plugged
+            return Llama(llama_cpp, model, threads)
+        case "llama-wheel":
+            from bench.llama import Llama
+            from bench.llama_wheel import load
 
-        return Plugged(model, threads)
-    if kind == "litert-lm":
-        from bench.litert_lm import LiteRtLm
+            return Llama(load(), model, threads)
+        case "ik":
+            from bench.ik import Ik
 
-        return LiteRtLm(model, threads)
-    from bench.server import llama_server
+            return Ik(model, threads)
+        case "onnx-runtime":
+            from bench.onnx_runtime import OnnxRuntime
 
-    return llama_server(Path(rest[0]), model, threads)
+            return OnnxRuntime(model, threads)
+        case "openvino":
+            from bench.open_vino import OpenVino
+
+            return OpenVino(model, threads)
+        case "plugged":
+            from bench.plugged import Plugged
+
+            return Plugged(model, threads)
+        case "litert-lm":
+            from bench.litert_lm import LiteRtLm
+
+            return LiteRtLm(model, threads)
+    return open_server(kind, model, threads, *rest)
+
+
+def open_server(kind: str, model: Path, threads: int, *rest: str) -> Any:
+    """A server by the kind that the command line names."""
+    from bench import server
+
+    match kind:
+        case "server":
+            return server.our_server(model, threads)
+        case "llama-server":
+            return server.llama_server(Path(rest[0]), model, threads)
+        case "llama-wheel-server":
+            return server.llama_wheel_server(model, threads)
+    raise ValueError(f"{kind} is no peer")
 
 
 class Process:

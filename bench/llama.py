@@ -1,4 +1,4 @@
-"""llama.cpp as a peer, through the C API in llama-cpp-python: nothing of Python in its inner loop."""
+"""llama.cpp and its fork as peers, through their C API: nothing of Python in the inner loop."""
 
 from __future__ import annotations
 
@@ -9,40 +9,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
 import numpy as np
 
-from bench.work import STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt
+from bench.work import (
+    STREAM_PROMPT,
+    STREAM_TOKENS,
+    keystrokes,
+    negative_log_likelihood,
+    passage,
+    perplexity,
+    prompt,
+)
 
 CONTEXT = 512
-FILE_TYPES = {"Q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, "Q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0}
-
-
-def requantize(source: Path, kind: str, target: Path) -> Path:
-    """The same weights in one of llama.cpp's formats, by its own quantizer; made once."""
-    if not target.exists():
-        part = target.with_name(f".{target.name}.part")
-        options = llama_cpp.llama_model_quantize_default_params()
-        options.ftype = FILE_TYPES[kind]
-        options.allow_requantize = True
-        status = llama_cpp.llama_model_quantize(
-            str(source).encode(), str(part).encode(), ctypes.byref(options)
-        )
-        if status:
-            raise RuntimeError(f"{source}: llama.cpp's quantizer returned {status}")
-        part.replace(target)
-    return target
 
 
 class Llama:
-    """One model and a context for each number of sequences."""
+    """One model and a context for each number of sequences.
 
-    def __init__(self, model: Path, threads: int) -> None:
-        llama_cpp.llama_log_set(_SILENT, None)
-        llama_cpp.llama_backend_init()
-        parameters = llama_cpp.llama_model_default_params()
-        self._model = llama_cpp.llama_model_load_from_file(str(model).encode(), parameters)
-        self._vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self._model))
+    `api` has the functions and structures of llama.h under their own names.
+    """
+
+    def __init__(self, api: Any, model: Path, threads: int) -> None:
+        self._api = api
+        api.llama_log_set(ctypes.cast(_SILENT, ctypes.c_void_p), None)
+        api.llama_backend_init()
+        self._model = api.llama_model_load_from_file(str(model).encode(), self._options())
+        self._vocabulary = api.llama_vocab_n_tokens(api.llama_model_get_vocab(self._model))
         self._threads = threads
         self._contexts: dict[int, Any] = {}
         self._seed = 0
@@ -88,19 +81,38 @@ class Llama:
             last = text
         return 1e3 * statistics.median(took[1:])
 
+    def perplexity(self, tokens: int) -> float:
+        """See bench.work.WORKS."""
+        context = self._context(1)
+        losses = []
+        for window in passage(tokens):
+            self._forget(context, 0)
+            self._run(context, window, range(len(window)), [0] * len(window), every=True)
+            rows = [self._logits(context, n) for n in range(len(window) - 1)]
+            losses += negative_log_likelihood(rows, window[1:])
+        return perplexity(losses)
+
+    def _options(self) -> Any:
+        """How the model is loaded."""
+        return self._api.llama_model_default_params()
+
+    def _parameters(self) -> Any:
+        """Of a context, before its size is set."""
+        return self._api.llama_context_default_params()
+
     def _context(self, streams: int) -> Any:
         if streams not in self._contexts:
-            parameters = llama_cpp.llama_context_default_params()
+            parameters = self._parameters()
             parameters.n_ctx = CONTEXT * streams
             parameters.n_batch = parameters.n_ubatch = CONTEXT
             parameters.n_threads = parameters.n_threads_batch = self._threads
             parameters.n_seq_max = streams
-            self._contexts[streams] = llama_cpp.llama_init_from_model(self._model, parameters)
+            self._contexts[streams] = self._api.llama_init_from_model(self._model, parameters)
         return self._contexts[streams]
 
     def _forget(self, context: Any, start: int) -> None:
-        memory = llama_cpp.llama_get_memory(context)
-        llama_cpp.llama_memory_seq_rm(memory, -1, start, -1)
+        memory = self._api.llama_get_memory(context)
+        self._api.llama_memory_seq_rm(memory, -1, start, -1)
 
     def _run(
         self,
@@ -111,26 +123,30 @@ class Llama:
         *,
         every: bool = False,
     ) -> None:
-        batch = llama_cpp.llama_batch_init(len(tokens), 0, 1)
+        batch = self._api.llama_batch_init(len(tokens), 0, 1)
         batch.n_tokens = len(tokens)
         for n, (token, position, sequence) in enumerate(zip(tokens, positions, sequences, strict=True)):
             batch.token[n], batch.pos[n], batch.n_seq_id[n] = token, position, 1
             batch.seq_id[n][0] = sequence
             batch.logits[n] = every or n == len(tokens) - 1
-        if llama_cpp.llama_decode(context, batch):
+        if self._api.llama_decode(context, batch):
             raise RuntimeError("llama_decode failed")
-        llama_cpp.llama_synchronize(context)
-        llama_cpp.llama_batch_free(batch)
+        self._api.llama_synchronize(context)
+        self._api.llama_batch_free(batch)
+
+    def _logits(self, context: Any, row: int) -> Any:
+        """The logits [V] of a row, until the next call."""
+        logits = self._api.llama_get_logits_ith(context, row)
+        return np.ctypeslib.as_array(logits, shape=(self._vocabulary,))
 
     def _likeliest(self, context: Any, row: int) -> int:
-        logits = llama_cpp.llama_get_logits_ith(context, row)
-        return int(np.ctypeslib.as_array(logits, shape=(self._vocabulary,)).argmax())
+        return int(self._logits(context, row).argmax())
 
     def _next(self) -> int:
         self._seed += 1
         return self._seed
 
 
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator, unused-ignore]
+@ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)  # type: ignore[untyped-decorator]
 def _SILENT(level: int, text: bytes, data: Any) -> None:  # noqa: N802  # must outlive every call into the library
     """Swallow the library's log."""

@@ -6,12 +6,14 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 INSTRUCTION_SETS = ("amx_int8", "avx512_vnni", "avx512f", "avx_vnni", "avx2", "asimddp", "asimd")
+TICKS = os.sysconf("SC_CLK_TCK")
 PACKAGES = ("ai-edge-litert", "llama-cpp-python", "litert-lm-api", "numpy")
 
 
@@ -64,6 +66,29 @@ class Probe:
         return time.perf_counter() - began
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What others have used of a machine for a while, in cores on average.
+
+    Attributes:
+        others: Other processes.
+        steal: Other machines on the same processor.
+    """
+
+    others: float
+    steal: float
+
+    @property
+    def cores(self) -> float:
+        """Both."""
+        return self.others + self.steal
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody disturbed."""
+        return self.cores <= Neighbours.QUIET
+
+
 class Neighbours:
     """How much of the machine others have used since it was made, by the kernel's accounts."""
 
@@ -77,21 +102,37 @@ class Neighbours:
         self._proc, self._clock = proc, clock
         self._began, self._then = clock(), self._used()
 
+    def usage(self) -> Usage:
+        """Other processes than these and their children, and other machines."""
+        seconds = self._clock() - self._began
+        others, steal = (
+            max(0.0, now - then) / seconds for now, then in zip(self._used(), self._then, strict=True)
+        )
+        return Usage(others, steal)
+
     def cores(self) -> float:
-        """Cores that were busy on average with other processes than these and their children."""
-        return (self._used() - self._then) / (self._clock() - self._began)
+        """Cores that were busy on average with anything else."""
+        return self.usage().cores
 
-    def _used(self) -> float:
-        """Processor seconds (proc(5): ticks of user, nice, system, irq, softirq and steal time)."""
-        user, nice, system, _, _, irq, softirq, steal = self._ticks("stat", 1, 9)
-        ours = sum(self._of(process) for process in self._ours)
-        return (user + nice + system + irq + softirq + steal - ours) / os.sysconf("SC_CLK_TCK")
+    def _used(self) -> tuple[float, float]:
+        """Processor seconds (proc(5): ticks of user, nice, system, irq, softirq time), and those stolen."""
+        user, nice, system, _, _, irq, softirq, steal = _ticks(self._proc / "stat", 1, 9)
+        ours = sum(_of(process, self._proc, self._ours) for process in self._ours)
+        return (user + nice + system + irq + softirq - ours) / TICKS, steal / TICKS
 
-    def _of(self, process: int) -> int:
-        children = (self._proc / f"{process}/task/{process}/children").read_text().split()
-        rest = sum(self._of(int(child)) for child in children if int(child) not in self._ours)
-        return sum(self._ticks(f"{process}/stat", 13, 15)) + rest
 
-    def _ticks(self, account: str, first: int, last: int) -> list[int]:
-        line, *_ = (self._proc / account).read_text().splitlines()
-        return [int(field) for field in line.split()[first:last]]
+def processor_seconds(process: int, proc: Path = Path("/proc")) -> float:
+    """What a process and its children have computed."""
+    return _of(process, proc) / TICKS
+
+
+def _of(process: int, proc: Path, apart: tuple[int, ...] = ()) -> int:
+    """Ticks of a process and its children, but for those that are counted apart."""
+    listed = [line for path in proc.glob(f"{process}/task/*/children") for line in path.read_text().split()]
+    rest = sum(_of(int(child), proc, apart) for child in listed if int(child) not in apart)
+    return sum(_ticks(proc / f"{process}/stat", 13, 15)) + rest
+
+
+def _ticks(account: Path, first: int, last: int) -> list[int]:
+    line, *_ = account.read_text().splitlines()
+    return [int(field) for field in line.split()[first:last]]

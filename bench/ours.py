@@ -8,14 +8,14 @@ from collections import deque
 from pathlib import Path
 
 from app.engine.config import EngineConfig
-from app.engine.messages import Finished, Generation, Sampling
+from app.engine.messages import Finished, Generation, Sampling, Tokens
 from app.engine.worker.process import open_scheduler
 from app.model.manifest import read_manifest
 from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model
 from app.settings import Settings
 from bench.server import FIRST_REPEATS
-from bench.work import REQUESTS, STREAM_PROMPT, STREAM_TOKENS, keystrokes, prompt, text
+from bench.work import REQUESTS, STREAM_PROMPT, STREAM_TOKENS, keystrokes, passage, perplexity, prompt, text
 
 
 class Ours:
@@ -99,6 +99,20 @@ class Ours:
                 self._scheduler.step()
             took.append(time.perf_counter() - began)
         return 1e3 * statistics.median(took)
+
+    def perplexity(self, tokens: int) -> float:
+        """See bench.work.WORKS. The passage is scored as a request with `echo` and `logprobs` scores it."""
+        losses, windows = list[float](), passage(tokens)
+        for first, *rest in windows:
+            sampling = Sampling(logprobs=0)
+            self._scheduler.submit(
+                self._next(), Generation((first,), len(rest), sampling, forced=tuple(rest))
+            )
+        while self._scheduler.busy:
+            for message in self._scheduler.step():
+                if isinstance(message, Tokens):
+                    losses += [-logprob.chosen for logprob in message.logprobs]
+        return perplexity(losses)
 
     def _submit(self, tokens: list[int], count: int) -> None:
         self._scheduler.submit(self._next(), Generation(tuple(tokens), count, Sampling()))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench.environments import LLAMA
 from bench.work import REQUESTS, STREAM_PROMPT, STREAM_TOKENS, text
 
 START_SECONDS = 60
@@ -170,9 +171,16 @@ def our_server(
     return Server([sys.executable, "-m", "app"], environment, port, "/readyz")
 
 
-def llama_server(binary: Path, model: Path, threads: int) -> Server:
+def llama_server(binary: Path, model: Path, threads: int, slots: int = SLOTS) -> Server:
     """llama.cpp's own server, with as many slots and as long contexts as ours has by default."""
     port = free_port()
-    command = [str(binary), "--model", str(model), "--threads", str(threads), "--parallel", str(SLOTS)]
-    command += ["--ctx-size", str(512 * SLOTS), "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(binary), "--model", str(model), "--threads", str(threads), "--parallel", str(slots)]
+    command += ["--ctx-size", str(512 * slots), "--host", "127.0.0.1", "--port", str(port)]
     return Server(command, {}, port, "/health")
+
+
+def llama_wheel_server(model: Path, threads: int, slots: int = SLOTS) -> Server:
+    """The same from a package that needs no compiler."""
+    port = free_port()
+    arguments = [str(model), str(threads), str(slots), str(port)]
+    return Server([str(LLAMA.python), "-m", "bench.llama_wheel_server", *arguments], {}, port, "/health")

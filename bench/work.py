@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 VOCABULARY = 40_000
 """Random prompts stay below it: ids that every copy of the weights has."""
@@ -22,7 +26,15 @@ CHARACTERS_A_TOKEN = 4.8
 REQUESTS = 3
 """Each client of a server sends so many, one after the other."""
 
-Kind = Literal["prefill", "decode", "editor", "closed", "streamed", "first", "load", "resident", "private"]
+PASSAGE = Path("models/artifacts/passage.json")
+"""Token ids of the text, written before peers start: all are asked about the same ones."""
+
+WINDOW = 512
+"""Tokens of a passage that are read from a blank cache on."""
+
+Kind = Literal[
+    "prefill", "decode", "editor", "closed", "streamed", "first", "load", "resident", "private", "perplexity"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +44,13 @@ class Work:
     Attributes:
         kind: Name of the method that does it.
         size: Prompt tokens, streams or clients.
-        unit: Of the figure; of rates the larger is better, of times and sizes the smaller.
+        unit: Of the figure; of rates the larger is better, of all else the smaller.
     """
 
     name: str
     kind: Kind
     size: int
-    unit: Literal["tok/s", "ms", "MB"]
+    unit: Literal["tok/s", "ms", "MB", "tokens"]
 
 
 WORKS = (
@@ -56,6 +68,7 @@ WORKS = (
     Work("engine_load", "load", 0, "ms"),
     Work("engine_resident", "resident", 0, "MB"),
     Work("engine_private", "private", 0, "MB"),
+    Work("perplexity", "perplexity", 2 * WINDOW, "tokens"),
 )
 """Methods of the peers, each of which does the work once and returns its figure:
 
@@ -66,7 +79,8 @@ WORKS = (
 - streamed: the same with answers as event streams;
 - first: median milliseconds to the first text of an idle engine, for a new prompt of so many tokens;
 - load: milliseconds from the import of an engine's library to its first token, with weights packed before;
-- resident, private: megabytes of the engine's process in memory, and those that no file backs.
+- resident, private: megabytes of the engine's process in memory, and those that no file backs;
+- perplexity: of the passage's first so many tokens; it is no matter of speed, and measured once.
 """
 
 
@@ -92,3 +106,27 @@ def keystrokes(tokens: int, seed: int) -> list[list[int]]:
         typed = [*typed[: len(typed) - rng.randrange(2)], *prompt(rng.randrange(1, 4), rng.randrange(2**30))]
         prompts.append(typed)
     return prompts
+
+
+def write_passage(tokens: Sequence[int]) -> None:
+    """Put the text's token ids where every peer finds them."""
+    PASSAGE.write_text(json.dumps([int(token) for token in tokens]))
+
+
+def passage(tokens: int) -> list[list[int]]:
+    """The first so many tokens of the text, in windows."""
+    ids: list[int] = json.loads(PASSAGE.read_text())[:tokens]
+    return [ids[start : start + WINDOW] for start in range(0, len(ids), WINDOW)]
+
+
+def negative_log_likelihood(rows: Any, tokens: Sequence[int]) -> list[float]:
+    """Of each token, by the logits [V] before it."""
+    return [
+        float(np.logaddexp.reduce(row.astype(np.float64)) - row[token])
+        for row, token in zip(rows, tokens, strict=True)
+    ]
+
+
+def perplexity(losses: Sequence[float]) -> float:
+    """Of tokens by their negative log-likelihoods."""
+    return float(np.exp(np.mean(losses)))
