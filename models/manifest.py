@@ -56,6 +56,7 @@ def make_manifest(
         sampling=dict(checkpoint.sampling),
         named_tokens=dict(checkpoint.named_tokens),
         token_strips=dict(checkpoint.token_strips),
+        infill_tokens=dict(checkpoint.infill_tokens),
         normalizer="NFC" if checkpoint.vocabulary.nfc else None,
         word_patterns=word_patterns(checkpoint.vocabulary),
         prefix_space=checkpoint.vocabulary.prefix != "none",

@@ -13,6 +13,9 @@ from app.errors import ModelRefusedError
 from app.installation import build_command
 from app.model.recognition import advice
 
+InfillRole = Literal["prefix", "suffix", "middle", "pad", "repository", "file", "end"]
+"""What a token stands for where the middle of a text is filled in."""
+
 
 class TensorSpec(BaseModel):
     """Shape and dtype of one signature tensor; -1 is a dynamic dimension."""
@@ -65,6 +68,9 @@ class Manifest(BaseModel):
     )
     token_strips: dict[str, Literal["left", "right", "both"]] = Field(
         default_factory=dict, description="Special tokens that take white space on a side of them away"
+    )
+    infill_tokens: dict[InfillRole, int] = Field(
+        default_factory=dict, description="Tokens for filling in the middle of a text; empty for none"
     )
     normalizer: Literal["NFC"] | None = Field(
         default=None, description="Unicode normalization that a text needs before `tokenize`"

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from app.model.manifest import InfillRole
 from models.checkpoint.vocabulary import Vocabulary
 from models.checkpoint.weights import shape_of
 from models.tflite.graph import Array
@@ -128,6 +129,7 @@ class Checkpoint:
         start_id: Token that stands before every prompt; None for nothing.
         named_tokens: Texts of tokens by the chat template's names for them: `bos_token`, `eos_token`.
         token_strips: Special tokens that take the white space on a side of them away.
+        infill_tokens: Ids of the tokens for filling in the middle of a text, by what they stand for.
         sampling: What the authors advise: `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`.
     """
 
@@ -143,6 +145,7 @@ class Checkpoint:
     start_id: int | None = None
     named_tokens: Mapping[str, str] = field(default_factory=dict)
     token_strips: Mapping[str, Strip] = field(default_factory=dict)
+    infill_tokens: Mapping[InfillRole, int] = field(default_factory=dict)
     sampling: Mapping[Advice, float] = field(default_factory=dict)
 
     @property

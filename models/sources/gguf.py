@@ -48,6 +48,7 @@ def read_gguf(path: Path) -> Checkpoint:
         special_tokens=tokenizer.special_tokens,
         start_id=tokenizer.start_id,
         named_tokens=tokenizer.named_tokens,
+        infill_tokens=tokenizer.infill_tokens,
     )
 
 

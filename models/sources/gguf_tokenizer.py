@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.model.manifest import InfillRole
 from models.checkpoint.rules import RULES, Rule
 from models.checkpoint.vocabulary import Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields
+from models.sources.infill_tokens import gguf_infill_tokens
 from models.sources.tokenizer_settings import ENDS
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5
@@ -23,6 +25,7 @@ class GgufTokenizer:
         special_tokens: Ids by text, of the tokens that no text is made of.
         start_id: Stands before every prompt; None for nothing.
         named_tokens: Texts of tokens by the chat template's names for them.
+        infill_tokens: Ids of the tokens for filling in the middle of a text, by what they stand for.
     """
 
     vocabulary: Vocabulary
@@ -30,6 +33,7 @@ class GgufTokenizer:
     end_ids: tuple[int, ...]
     start_id: int | None
     named_tokens: Mapping[str, str]
+    infill_tokens: Mapping[InfillRole, int]
 
 
 def read_tokenizer(fields: Fields) -> GgufTokenizer:
@@ -42,8 +46,10 @@ def read_tokenizer(fields: Fields) -> GgufTokenizer:
     kinds = fields.get("tokenizer.ggml.token_type", [NORMAL] * len(tokens))
     if len(kinds) != len(tokens):
         raise SourceError(f"{fields.path}: tokenizer: {len(kinds)} types of {len(tokens)} tokens")
+    infill = gguf_infill_tokens(fields, tokens)
+    marked = [CONTROL if i in infill.values() else kind for i, kind in enumerate(kinds)]
     try:
-        vocabulary = _vocabulary(fields, tokens, kinds)
+        vocabulary = _vocabulary(fields, tokens, marked)
     except ValueError as error:
         raise SourceError(f"{fields.path}: tokenizer: {error}") from None
     special = {tokens[i]: i for i in sorted(vocabulary.specials)}
@@ -53,6 +59,7 @@ def read_tokenizer(fields: Fields) -> GgufTokenizer:
         _end_ids(fields, special, len(tokens)),
         _start_id(fields, len(tokens)),
         _named_tokens(fields, tokens),
+        infill,
     )
 
 

@@ -50,6 +50,7 @@ def read_hugging_face(folder: Path) -> Checkpoint:
         start_id=tokenizer.start_id,
         named_tokens=tokenizer.named_tokens,
         token_strips=tokenizer.token_strips,
+        infill_tokens=tokenizer.infill_tokens,
         sampling=advised(folder),
     )
 

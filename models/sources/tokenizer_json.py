@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.model.manifest import InfillRole
 from models.checkpoint.architecture import Strip
 from models.checkpoint.pattern import parse
 from models.checkpoint.rules import DIGITS, GPT2, PUNCTUATION
 from models.checkpoint.vocabulary import SPACE_MARK, Prefix, Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields, read_json
+from models.sources.infill_tokens import named_infill_tokens
 from models.sources.tokenizer_settings import ENDS, chat_template, named_tokens, start_token, token_strips
 
 
@@ -26,6 +28,7 @@ class TokenizerFile:
         start_id: Stands before every prompt; None for nothing.
         named_tokens: Texts of tokens by the chat template's names for them.
         token_strips: Special tokens that take the white space on a side of them away.
+        infill_tokens: Ids of the tokens for filling in the middle of a text, by what they stand for.
     """
 
     vocabulary: Vocabulary
@@ -34,6 +37,7 @@ class TokenizerFile:
     start_id: int | None
     named_tokens: Mapping[str, str]
     token_strips: Mapping[str, Strip]
+    infill_tokens: Mapping[InfillRole, int]
 
     def end_ids(self, declared: set[int]) -> tuple[int, ...]:
         """Tokens that end a text: those that the files name, and those that are called so."""
@@ -56,7 +60,12 @@ def read_tokenizer(folder: Path, size: int) -> TokenizerFile:
     model = Fields(content.path, content.object("model"))
     listed = _objects(content, "added_tokens")
     added = {each.text("content"): each.get("id") for each in listed}
-    special = {each.text("content"): each.get("id") for each in listed if each.get("special", False)}
+    infill = named_infill_tokens(added)
+    special = {
+        each.text("content"): each.get("id")
+        for each in listed
+        if each.get("special", False) or each.get("id") in infill.values()
+    }
     tokens = {i: text for text, i in (dict(model.object("vocab")) | added).items()}
     outside = [i for i in tokens if not isinstance(i, int) or not 0 <= i < size]
     if outside:
@@ -79,6 +88,7 @@ def read_tokenizer(folder: Path, size: int) -> TokenizerFile:
         start_token(folder, content, {text: i for i, text in tokens.items()}),
         named_tokens(folder),
         token_strips(each.values for each in listed),
+        infill,
     )
 
 

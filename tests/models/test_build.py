@@ -93,6 +93,7 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "special_tokens": {"<|endoftext|>": 0, "<|im_end|>": 260},
         "named_tokens": {"eos_token": "<|im_end|>"},
         "token_strips": {},
+        "infill_tokens": {},
         "sampling": {},
         "normalizer": None,
         "word_patterns": (r"\p{N}", GPT2),

@@ -165,3 +165,19 @@ def test_another_tokenizer_is_named(
 ) -> None:
     with pytest.raises(SourceError, match=f"tokenizer.json: .*{reason}"):
         read_checkpoint(write(llama, token_changes=changes))
+
+
+def test_tokens_for_filling_in_are_special_whatever_the_file_says(llama: Checkpoint, write: Write) -> None:
+    """So a text in which their names stand does not become them."""
+    names = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>")
+    added = [
+        {"id": 0, "content": "<|endoftext|>", "special": True},
+        *({"id": 257 + n, "content": name, "special": False} for n, name in enumerate(names)),
+    ]
+    model = tokenizer(digits=True)["model"]
+    vocab = {text: i for text, i in model["vocab"].items() if i < 257}
+    changes = {"added_tokens": added, "model": model | {"vocab": vocab, "merges": []}}
+    found = read_checkpoint(write(llama, token_changes=changes))
+    assert found.infill_tokens == {"prefix": 257, "suffix": 258, "middle": 259, "file": 260}
+    assert found.vocabulary.added == ()
+    assert found.special_tokens == {"<|endoftext|>": 0} | {name: 257 + n for n, name in enumerate(names)}
