@@ -139,3 +139,9 @@ def tiny_manifest(chat_template: str | None = CHAT_TEMPLATE) -> Manifest:
         text_ops={},
         tools={},
     )
+
+
+def infill_manifest() -> Manifest:
+    """The same of a model that fills in: the first control characters are its tokens for it."""
+    roles = {"prefix": 1, "suffix": 2, "middle": 3, "pad": 4, "repository": 5, "file": 6}
+    return tiny_manifest().model_copy(update={"infill_tokens": roles})

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from app.completion.job import Job, Policy, stricter
 from app.completion.limits import Limits
+from app.completion.line_limits import UNLIMITED, LineLimits
 from app.completion.prompt import PlainPrompt, Prompt
 from app.completion.words import Until
 from app.engine.messages import Sampling
@@ -47,6 +48,7 @@ def job_with_defaults(
     alternatives: int = 0,
     phrases: Sequence[str] = (),
     suffix: str = "",
+    lines: LineLimits = UNLIMITED,
     owner: str = "",
     session: str = "",
     stop_ids: Sequence[int] = (),
@@ -74,6 +76,7 @@ def job_with_defaults(
         alternatives=alternatives,
         phrases=tuple(phrases),
         suffix=suffix,
+        lines=lines,
         owner=owner,
         session=session,
         stop_ids=tuple(stop_ids),

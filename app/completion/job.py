@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.completion.context_window import Window
+from app.completion.line_limits import UNLIMITED, LineLimits
 from app.completion.prompt import Prompt
 from app.completion.timings import Timings
 from app.completion.words import Until
@@ -38,6 +39,7 @@ class Job:
         alternatives: Other first words to continue beside the likeliest one.
         phrases: A person's own, preferred where they fit what is typed.
         suffix: The text behind the caret.
+        lines: A completion ends at the line where these say so.
         owner: Who may find what is computed for it in the engine's caches.
         session: Of one person at one place: its newest request ends the one before; "" is none.
         stop_ids: Tokens that end a completion beside the model's own.
@@ -63,11 +65,17 @@ class Job:
     alternatives: int = 0
     phrases: tuple[str, ...] = ()
     suffix: str = ""
+    lines: LineLimits = UNLIMITED
     owner: str = ""
     session: str = ""
     stop_ids: tuple[int, ...] = ()
     endless: bool = False
     scores_prompt: bool = False
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether what a completion says may end it."""
+        return bool(self.stop or self.lines)
 
 
 @dataclass(frozen=True, slots=True)

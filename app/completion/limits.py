@@ -44,10 +44,12 @@ class Limits(LargestValues):
     Attributes:
         refused: Fields that the model file cannot honour.
         heals: Whether the last piece of a prompt can be written anew.
+        fills: Whether the model has tokens for filling in what stands before a suffix.
     """
 
     refused: tuple[str, ...] = ()
     heals: bool = False
+    fills: bool = False
 
     @classmethod
     def of(
@@ -58,6 +60,7 @@ class Limits(LargestValues):
         vocabulary_size: int,
         refused: tuple[str, ...] = (),
         heals: bool = False,
+        fills: bool = False,
     ) -> Self:
         """The settings' limits, lowered to what the model can do."""
         return cls(
@@ -75,6 +78,7 @@ class Limits(LargestValues):
             alternatives=min(5, settings.engine_slots - 1),
             refused=refused,
             heals=heals,
+            fills=fills,
         )
 
     def check_supported(self, field: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.completion.detokenizer import Detokenizer
 from app.completion.job import AlternativeText, Choice, FinishReason, Piece, TokenLogprob
+from app.completion.line_limits import UNLIMITED, LineScanner
 from app.completion.logprobs import ShownLogprobs
 from app.completion.output_guard import OutputGuard
 from app.completion.stop_strings import StopScanner
@@ -43,6 +44,7 @@ class ChoiceOutput:
         logprobs: ShownLogprobs | None,
         words: WordScanner | None = None,
         suffix: SuffixScanner | None = None,
+        lines: LineScanner | None = None,
         *,
         stream_interval: int,
     ) -> None:
@@ -61,6 +63,7 @@ class ChoiceOutput:
         self._logprobs = logprobs
         self._words = words
         self._suffix = suffix or SuffixScanner("")
+        self._lines = lines or LineScanner(UNLIMITED)
         self._decoded = 0
         self._stream_interval = stream_interval
         self._pending: list[int] = []
@@ -150,8 +153,9 @@ class ChoiceOutput:
         """Pass decoded text on as far as stop strings, words and guard allow; None for nothing."""
         last = ended is not None
         text = self._until_stop(text, last)
-        text = self._until_suffix(text, last or self._stop.found)
-        stopped = self._stop.found or self._suffix.found
+        text = self._until_line(text, last or self._stop.found)
+        text = self._until_suffix(text, last or self._stop.found or self._lines.found)
+        stopped = self._stop.found or self._lines.found or self._suffix.found
         text = self._whole_words(text, last or stopped, cut=not stopped and ended in CUT)
         last = last or self.reason is not None
         text = self._guarded(text, last)
@@ -166,6 +170,15 @@ class ChoiceOutput:
             text += self._stop.finish()
         if self._stop.found:
             self.reason = "stop"
+        return text
+
+    def _until_line(self, text: str, ended: bool) -> str:
+        """The text before the line at which it ends."""
+        text = self._lines.push(text)
+        if ended:
+            text += self._lines.finish()
+        if self._lines.found:
+            self.reason = "length"
         return text
 
     def _until_suffix(self, text: str, ended: bool) -> str:

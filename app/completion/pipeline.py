@@ -100,7 +100,7 @@ class Pipeline:
         start = run.start
         echo = start.prompt.text if run.job.echo else ""
         healed = len(start.typed.decode(errors="ignore"))
-        healed = min(healed, start.prompt.characters)  # a prefix space is not typed
+        healed = min(healed, len(start.prompt.text))  # a prefix space is not typed
         outcome = Outcome(
             choices=tuple(replace(output.choice(echo), healed=healed) for output in outputs),
             usage=_usage(run, outputs),

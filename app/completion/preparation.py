@@ -11,6 +11,8 @@ from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.growing_texts import GrowingTexts
 from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
+from app.completion.infill import InfillPrompt, InfillTokens
+from app.completion.infill_window import infill_ids, lay_out
 from app.completion.job import Job
 from app.completion.phrases import MOST_FITTING, Phrases, weighed
 from app.completion.prompt import PlainPrompt, Prompt
@@ -19,6 +21,7 @@ from app.engine.messages import Phrase
 from app.errors import ContentFilterError, InvalidRequestError
 from app.guard.guard import Guard
 from app.guard.unfinished import InnocentWords
+from app.guard.verdict import Verdict
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
@@ -33,12 +36,14 @@ class Start:
         window: The tokens of the prompt that the model sees.
         typed: Bytes that the first new tokens must begin with.
         phrases: A person's own that fit what is typed.
+        end_ids: Tokens that end the text, beside those that end every text of the model.
     """
 
     prompt: Prompt
     window: Window
     typed: bytes
     phrases: tuple[Phrase, ...]
+    end_ids: tuple[int, ...] = ()
 
 
 class Preparation:
@@ -71,6 +76,7 @@ class Preparation:
         self._phrases = phrases or Phrases()
         self._guard_thread = guard_thread
         self._growing_texts = GrowingTexts()
+        self._infill_tokens = InfillTokens.of(manifest)
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
         """Guard a job's prompt and phrases, and tokenize and cut the prompt.
@@ -82,41 +88,56 @@ class Preparation:
         prompt = await self._filtered(job, guard)
         own = await self._own_phrases(job, guard)
         window, typed, rare = await self._window(job, prompt)
-        window = replace(window, shortened=isinstance(prompt, PlainPrompt) and prompt.shortened)
+        plain, tokens = _plain(prompt), self._infill_tokens
+        window = replace(window, shortened=plain is not None and plain.shortened)
         if window.dropped or window.shortened:
             if job.refuse_truncation:
                 raise InvalidRequestError(prompt.field, f"longer than its window of {window.limit} tokens")
             self._metrics.truncated.inc()
-        return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare))
+        ends = tokens.ends if tokens is not None and isinstance(prompt, InfillPrompt) else ()
+        return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare), ends)
 
     async def _filtered(self, job: Job, guard: Guard) -> Prompt:
         """The prompt as the guard lets it pass; all of it is checked, also what the window will drop.
 
         A word that is being typed, and may become an innocent one, is judged with the completion.
         """
-        typed = self._innocent_words if _is_healed(job, job.prompt) else None
-        typing = 0
-
-        def check(text: str) -> str:
-            nonlocal typing
-            verdict = self._growing_texts.check(guard, text)
-            start = None if typed is None else typed.unfinished_from(guard, text, verdict)
-            if start is not None:
-                verdict, typing = verdict.before(start), len(text) - start
-            if not verdict.flagged:
-                return text
-            self._metrics.guard_hits.labels("prompt", job.policy).inc()
-            if job.policy == "reject":
-                raise ContentFilterError
-            return guard.mask(text, verdict)
-
         if job.policy == "off":
             return job.prompt
-        unread = job.prompt.characters
-        if isinstance(job.prompt, PlainPrompt):
-            unread = self._growing_texts.unread(guard, job.prompt.text)
-        prompt = await self._guard_thread.run(unread, lambda: job.prompt.filtered(check))
-        return replace(prompt, typing=typing) if isinstance(prompt, PlainPrompt) else prompt
+
+        def check(text: str) -> str:
+            return self._passed(job, guard, text, self._growing_texts.check(guard, text))
+
+        match job.prompt:
+            case PlainPrompt() as prompt:
+                unread = self._growing_texts.unread(guard, prompt.text)
+                return await self._guard_thread.run(unread, lambda: self._typed(job, guard, prompt))
+            case InfillPrompt() as infill:
+                unread = sum(self._growing_texts.unread(guard, text) for text in infill.texts)
+                return await self._guard_thread.run(
+                    unread,
+                    lambda: replace(infill.filtered(check), caret=self._typed(job, guard, infill.caret)),
+                )
+        return await self._guard_thread.run(job.prompt.characters, lambda: job.prompt.filtered(check))
+
+    def _typed(self, job: Job, guard: Guard, prompt: PlainPrompt) -> PlainPrompt:
+        """A text at whose end somebody types, as the guard lets it pass."""
+        text, typing = prompt.text, 0
+        verdict = self._growing_texts.check(guard, text)
+        if self._innocent_words is not None and job.token_healing:
+            start = self._innocent_words.unfinished_from(guard, text, verdict)
+            if start is not None:
+                verdict, typing = verdict.before(start), len(text) - start
+        return replace(prompt, text=self._passed(job, guard, text, verdict), typing=typing)
+
+    def _passed(self, job: Job, guard: Guard, text: str, verdict: Verdict) -> str:
+        """What the guard lets pass of a text, after its verdict."""
+        if not verdict.flagged:
+            return text
+        self._metrics.guard_hits.labels("prompt", job.policy).inc()
+        if job.policy == "reject":
+            raise ContentFilterError
+        return guard.mask(text, verdict)
 
     async def behind(self, job: Job, start: Start, text: str) -> tuple[tuple[int, ...], bytes]:
         """Tokens of a prompt with a text behind it, and the bytes with which the suffix begins."""
@@ -144,10 +165,11 @@ class Preparation:
         self, job: Job, prompt: Prompt, own: Phrases, typed: bytes, *, rare: bool
     ) -> tuple[Phrase, ...]:
         """The request's phrases and the server's that fit what is typed."""
-        if self._healer is None or not isinstance(prompt, PlainPrompt):
+        plain = _plain(prompt)
+        if self._healer is None or plain is None:
             return ()
         sources = (own, self._phrases) if job.token_healing else (own,)
-        fitting = [one for known in sources for one in known.fitting(prompt.text)]
+        fitting = [one for known in sources for one in known.fitting(plain.text)]
         return weighed(fitting[:MOST_FITTING], typed, self._healer.tokens, rare=rare)
 
     async def _window(self, job: Job, prompt: Prompt) -> tuple[Window, bytes, bool]:
@@ -157,6 +179,8 @@ class Preparation:
         without tokens, the one that starts a text, or else the one that ends it. Whether a conversation
         begins with the token that starts a text is said by its template.
         """
+        if isinstance(prompt, InfillPrompt):
+            return await self._infill_window(job, prompt)
         ids, typed, rare = await self._tokenize(job, prompt)
         start_id = self._manifest.start_id
         if isinstance(prompt, ChatPrompt) and ids and ids[0] != start_id:
@@ -167,8 +191,31 @@ class Preparation:
         kept = ids
         if isinstance(prompt, ChatPrompt):
             kept = await self._turns(prompt, ids, limit)
-        window = keep_newest(kept, limit, lambda number: self._tokenizer.detokenize([number]), start_id)
+        window = keep_newest(kept, limit, self._bytes_of, start_id)
         return replace(window, dropped=window.dropped + len(ids) - len(kept)), typed, rare
+
+    async def _infill_window(self, job: Job, prompt: InfillPrompt) -> tuple[Window, bytes, bool]:
+        """The same of a text with a caret in it; see `lay_out`."""
+        assert self._infill_tokens is not None
+
+        async def tokenize(text: str) -> list[int]:
+            return await self._tokenizer_pool.ids(PlainPrompt(text)) if text else []
+
+        healer = self._healer if job.token_healing else None
+        ids = await infill_ids(prompt, self._infill_tokens, tokenize, healer)
+        window = lay_out(
+            ids,
+            self._infill_tokens,
+            start_id=self._manifest.start_id,
+            length=self._manifest.sequence_length,
+            reserved=job.reserved,
+            window=job.window,
+            token_bytes=self._bytes_of if prompt.snippets is None else None,
+        )
+        return window, ids.typed, ids.rare
+
+    def _bytes_of(self, token: int) -> bytes:
+        return self._tokenizer.detokenize([token])
 
     async def _turns(self, prompt: ChatPrompt, ids: Sequence[int], limit: int) -> Sequence[int]:
         """The tokens of a conversation, without its oldest turns where they do not fit."""
@@ -192,3 +239,10 @@ class Preparation:
 
 def _is_healed(job: Job, prompt: Prompt) -> bool:
     return job.token_healing and isinstance(prompt, PlainPrompt)
+
+
+def _plain(prompt: Prompt) -> PlainPrompt | None:
+    """The text at whose end somebody types."""
+    if isinstance(prompt, InfillPrompt):
+        return prompt.caret
+    return prompt if isinstance(prompt, PlainPrompt) else None

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from app.completion.detokenizer import Detokenizer
 from app.completion.job import AlternativeText, Job, Piece
+from app.completion.line_limits import LineScanner
 from app.completion.logprobs import ScoredPrompt, ShownLogprobs, TopTokens
 from app.completion.output import ChoiceOutput
 from app.completion.output_guard import BegunGuard, DeferredGuard, OutputGuard
@@ -82,7 +83,8 @@ class ChoiceWriter:
             logprobs,
             _word_scanner(run.job),
             SuffixScanner(run.job.suffix, run.start.prompt.before),
-            stream_interval=1 if run.streamed or run.job.stop else DETOKENIZED_TOKENS,
+            LineScanner(run.job.lines),
+            stream_interval=1 if run.streamed or run.job.is_watched else DETOKENIZED_TOKENS,
         )
 
     async def write(self, run: Run, outputs: list[ChoiceOutput], number: int) -> None:
@@ -206,20 +208,20 @@ class ChoiceWriter:
             prompt=prompt,
             max_tokens=max(1, len(forced) + min(job.max_tokens, room)),
             sampling=sampling,
-            stop_ids=(*self._manifest.end_ids, *job.stop_ids),
+            stop_ids=(*self._manifest.end_ids, *run.start.end_ids, *job.stop_ids),
             forced=forced,
             typed=run.start.typed,
             scores=job.scored,
             alternatives=job.alternatives if output.attempt == 1 else 0,
             phrases=run.start.phrases if output.attempt == 1 else (),
             owner=job.owner,
-            stream_interval=1 if run.streamed or job.stop else REPORTED_TOKENS,
+            stream_interval=1 if run.streamed or job.is_watched else REPORTED_TOKENS,
         )
 
     def _bias(self, run: Run) -> LogitBias:
         bias = run.job.sampling.logit_bias
         if run.job.endless:
-            bias += tuple((number, NEVER) for number in self._manifest.end_ids)
+            bias += tuple((number, NEVER) for number in (*self._manifest.end_ids, *run.start.end_ids))
         return (*bias, *run.bias) if run.job.policy != "off" else bias
 
 
