@@ -19,6 +19,7 @@ from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
 from app.http.schemas.fields import Body
+from app.http.schemas.infill import InfillRequest
 from app.http.schemas.limit_check import describe_limits
 from app.http.schemas.responses import ResponseRequest
 from app.http.schemas.text import DetokenizeRequest, ModerateRequest, TokenizeRequest
@@ -42,7 +43,7 @@ curl -s http://127.0.0.1:8000/complete -H 'Content-Type: application/json' \\
 `/complete` is the native route. `/v1/*` takes OpenAI's clients by their base URL. Where API keys are
 configured, every route but `/livez`, `/readyz`, `/health`, `/autocomplete.js` and the playground at `/` wants
 one: `Authorization: Bearer KEY`. Every answer has an `X-Request-ID`; every error has one envelope, and under
-`/v1` OpenAI's shape. There `X-Warning` names the fields of a request that change nothing, and
+`/v1` OpenAI's shape. There and on `/infill`, `X-Warning` names the fields of a request that change nothing;
 `X-Prompt-Truncated` says how many tokens the window has cut.
 """
 """What a reader of the documentation sees first."""
@@ -50,6 +51,7 @@ one: `Authorization: Bearer KEY`. Every answer has an `X-Request-ID`; every erro
 BODIES: tuple[type[Body], ...] = (
     CompleteRequest,
     CompletionRequest,
+    InfillRequest,
     ChatRequest,
     ResponseRequest,
     TokenizeRequest,

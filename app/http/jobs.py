@@ -9,17 +9,25 @@ from types import MappingProxyType
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message, Scalar
 from app.completion.context_window import keep_characters
 from app.completion.defaults import given, job_with_defaults
+from app.completion.infill import InfillPrompt, Snippet
 from app.completion.job import Job
 from app.completion.limits import Limits
+from app.completion.line_limits import LineLimits
 from app.completion.prompt import PlainPrompt, Prompt, TokenPrompt
 from app.errors import InvalidRequestError
 from app.http.schemas.chat import ChatRequest
 from app.http.schemas.complete import CompleteRequest
 from app.http.schemas.completions import CompletionRequest
+from app.http.schemas.infill import InfillRequest
 from app.http.schemas.openai import OpenAIRequest
 from app.http.schemas.responses import ResponseRequest
 from app.model.tokenizer import Tokenizer
 from app.settings import Settings
+
+CANNOT_FILL = (
+    "this model has no tokens for filling in the middle; serve one that has, such as Qwen2.5-Coder,"
+    " StarCoder2, CodeGemma or DeepSeek-Coder, or send prompt and suffix to /complete"
+)
 
 
 def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> Job:
@@ -28,10 +36,12 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
     Raises:
         InvalidRequestError: The prompt is over its limit, and may not be cut.
     """
+    prompt = _plain_prompt(body.prompt, limits, refuse=body.truncation == "error")
+    filled = _filled_in(prompt, body.suffix, limits)
     return job_with_defaults(
         settings,
         limits,
-        _plain_prompt(body.prompt, limits, refuse=body.truncation == "error"),
+        filled or prompt,
         body.sampling(settings, logprobs=body.logprobs),
         max_tokens=body.max_tokens,
         window=body.context_window,
@@ -47,9 +57,40 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         scored=True,
         alternatives=given(body.alternatives, 0),
         phrases=given(body.phrases, []),
-        suffix=given(body.suffix, ""),
+        suffix="" if filled else given(body.suffix, ""),
         owner=given(body.cache_salt, ""),
         session=given(body.session, ""),
+    )
+
+
+def infill_job(body: InfillRequest, settings: Settings, limits: Limits) -> Job:
+    """The job that a request to `/infill` asks for; texts over the character limit are cut.
+
+    What is kept free for the completion does not depend on the request: so a request that only shows new
+    snippets has the beginning of those that follow it.
+
+    Raises:
+        InvalidRequestError: The model has no tokens for it.
+    """
+    if not limits.fills:
+        raise InvalidRequestError(None, CANNOT_FILL)
+    most = limits.prompt_characters
+    caret = _plain_prompt(body.input_prefix + body.prompt, limits)
+    snippets = tuple(Snippet(each.text[:most], each.filename[:most]) for each in body.input_extra)
+    sampling = body.sampling(settings, logprobs=None)
+    tokens = given(body.n_predict, settings.default_max_tokens)
+    return job_with_defaults(
+        settings,
+        limits,
+        InfillPrompt(caret, body.input_suffix[:most], min(len(body.prompt), len(caret.text)), snippets),
+        sampling,
+        max_tokens=limits.max_tokens if tokens < 0 else min(tokens, limits.max_tokens),
+        reserved=min(settings.default_max_tokens, limits.max_tokens),
+        choices=min(body.n_cmpl, limits.choices) if sampling.temperature else 1,
+        stop=body.stops,
+        token_healing=given(body.token_healing, limits.heals),
+        lines=LineLimits(body.n_indent, max(0, given(body.t_max_predict_ms, 0)) / 1000),
+        owner=given(body.cache_salt, ""),
     )
 
 
@@ -70,7 +111,9 @@ def completion_jobs(
         raise InvalidRequestError("best_of", "only the value of n is supported: nothing is ranked")
     max_tokens = min(given(body.max_tokens, settings.default_max_tokens), limits.max_tokens)
     scored = bool(body.echo) and body.logprobs is not None
-    return [
+    if scored and body.suffix:
+        raise InvalidRequestError("suffix", "echo with logprobs scores a prompt, which has no suffix")
+    jobs = [
         _openai_job(
             body,
             settings,
@@ -86,6 +129,7 @@ def completion_jobs(
         )
         for prompt in body.prompts
     ]
+    return [_with_suffix(job, body.suffix, limits) for job in jobs]
 
 
 def chat_job(body: ChatRequest, settings: Settings, limits: Limits, template: ChatTemplate) -> Job:
@@ -205,6 +249,19 @@ def _prompt(prompt: str | list[int], limits: Limits, tokenizer: Tokenizer) -> Pr
     if len(text) > limits.prompt_characters:
         return _plain_prompt(text, limits)
     return TokenPrompt(tuple(prompt), text)
+
+
+def _filled_in(prompt: Prompt, suffix: str | None, limits: Limits) -> InfillPrompt | None:
+    """A prompt with the text behind the caret; None where there is none, or the model does not read it."""
+    if not limits.fills or not (suffix and suffix.strip()):
+        return None
+    return InfillPrompt(prompt if isinstance(prompt, PlainPrompt) else PlainPrompt(prompt.text), suffix)
+
+
+def _with_suffix(job: Job, suffix: str | None, limits: Limits) -> Job:
+    """The job with a text behind the caret."""
+    filled = _filled_in(job.prompt, suffix, limits)
+    return replace(job, prompt=filled) if filled else replace(job, suffix=given(suffix, ""))
 
 
 def _plain_prompt(text: str, limits: Limits, *, refuse: bool = False) -> PlainPrompt:

@@ -14,8 +14,9 @@ from app.completion.service import Service
 from app.http.disconnect import WhileConnected
 from app.http.request_record import record_of
 from app.http.schemas.limit_check import check_limits
-from app.http.schemas.openai import OpenAIRequest, ignored_fields
-from app.http.sse import EventStream, NamedEventStream
+from app.http.schemas.openai import ignored_fields
+from app.http.schemas.sampling import SamplingRequest
+from app.http.sse import BareEventStream, EventStream, NamedEventStream
 
 
 def service_of(request: Request) -> Service:
@@ -24,7 +25,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def check_openai_body(request: Request, body: OpenAIRequest) -> None:
+def check_openai_body(request: Request, body: SamplingRequest) -> None:
     """Check a body's limits, and note which of its fields change nothing: the answer's header names them.
 
     Raises:
@@ -66,6 +67,11 @@ async def run_jobs(request: Request, jobs: Sequence[Job]) -> AsyncGenerator[Even
 def event_stream(request: Request, answers: AsyncGenerator[object]) -> EventStream:
     """An answer that is sent event by event."""
     return EventStream(answers, ping_seconds=service_of(request).settings.ping_seconds)
+
+
+def bare_event_stream(request: Request, answers: AsyncGenerator[object]) -> BareEventStream:
+    """An answer that is sent event by event, and ends with the last of them."""
+    return BareEventStream(answers, ping_seconds=service_of(request).settings.ping_seconds)
 
 
 def named_event_stream(request: Request, answers: AsyncGenerator[object]) -> NamedEventStream:

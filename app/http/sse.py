@@ -85,6 +85,12 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
+class BareEventStream(EventStream):
+    """The stream of `/infill`, whose last answer ends it."""
+
+    last = b""
+
+
 class NamedEventStream(EventStream):
     """The stream of `/v1/responses`: answers are dictionaries, each event is numbered and named by its type.
 

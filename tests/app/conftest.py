@@ -24,6 +24,7 @@ from app.guard.guard import Guard
 from app.guard.loader import load_guard
 from app.guard.verdict import Thresholds
 from app.main import create_app
+from app.model.manifest import Manifest
 from app.model.tokenizer import Tokenizer
 from app.model.vocabulary import Vocabulary
 from app.server.lifecycle import server_config
@@ -66,11 +67,12 @@ def compose(guard: Guard) -> Callable[..., FastAPI]:
         read_guard: Callable[[], Guard] | None = lambda: guard,
         open_tokenizer: Callable[[], Tokenizer] = ByteTokenizer,
         vocabulary: Vocabulary | None = None,
+        manifest: Manifest | None = None,
         **settings: Any,
     ) -> FastAPI:
         return create_app(
             Settings(**settings),
-            manifest=tiny_manifest(chat_template),
+            manifest=manifest or tiny_manifest(chat_template),
             engine=engine or FakeEngine(),
             open_tokenizer=open_tokenizer,
             guard=read_guard,

@@ -1,6 +1,6 @@
 """The OpenAPI document: committed, kept, and true.
 
-TEST_EXAMPLES sets how many requests are made for each of the 14 routes, beside those that schemathesis always
+TEST_EXAMPLES sets how many requests are made for each of the 16 routes, beside those that schemathesis always
 makes; their numbers are printed at the end. TEST_URL is a running service to ask in place of one over the
 scripted engine. `make test-contract` asks both at length.
 """
@@ -29,7 +29,7 @@ from app.http.routes.document import openapi_text
 from app.main import create_app
 from app.model.vocabulary import Vocabulary
 from app.settings import Settings
-from tests.fakes import ByteTokenizer, FakeEngine, tiny_manifest
+from tests.fakes import ByteTokenizer, FakeEngine, infill_manifest
 
 MEANINGS = (
     "content_filter",
@@ -38,6 +38,8 @@ MEANINGS = (
     "characters are accepted together",
     "token ids are at most",
     "only the value of n",
+    "which has no suffix",
+    "no tokens for filling in",
 )
 """Why a request may be refused whose form is that of the document."""
 
@@ -60,7 +62,7 @@ def load_schema() -> BaseSchema:
     guard = load_guard(allow_file=None, deny_file=None, thresholds=Thresholds())
     app = create_app(
         Settings(),
-        manifest=tiny_manifest(),
+        manifest=infill_manifest(),
         engine=FakeEngine(),
         open_tokenizer=ByteTokenizer,
         guard=lambda: guard,

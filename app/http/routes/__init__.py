@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
-from app.http.routes import chat, complete, completions, models, operations, pages, responses, text
+from app.http.routes import chat, complete, completions, infill, models, operations, pages, responses, text
 from app.settings import Settings
 
 
@@ -16,6 +16,8 @@ def routes_of(settings: Settings) -> list[BaseRoute]:
         completions.router,
         chat.router,
         responses.router,
+        infill.json_router,
+        infill.router,
         models.router,
         text.router,
         operations.router,

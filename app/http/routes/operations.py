@@ -57,6 +57,7 @@ async def model(request: Request) -> ModelReport:
         **identity | {"default_window": service.limits.default_window},
         kind=service.kind,
         slots=service.engine.slots,
+        fills=service.limits.fills,
         heals=service.limits.heals,
         refused=list(refused),
         runtime=RuntimeReport(name=runtime, version=version),

@@ -5,7 +5,6 @@ Answers are typed dictionaries: mypy has checked what is in them, so they are wr
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, JsonValue, with_config
@@ -13,16 +12,14 @@ from typing_extensions import TypedDict
 
 from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
-from app.engine.messages import Sampling
 from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, SessionName, Share
 from app.http.schemas.limit_check import AtMost
-from app.http.schemas.sampling import SamplingRequest
+from app.http.schemas.sampling import TypingRequest
 from app.http.schemas.token_text import token_text, top_texts
 from app.http.schemas.window import WindowReport, window_report
-from app.settings import Settings
 
 
-class CompleteRequest(SamplingRequest):
+class CompleteRequest(TypingRequest):
     """A prompt and how to continue it; what is absent or null takes the server's default."""
 
     model_config = ConfigDict(
@@ -71,7 +68,8 @@ class CompleteRequest(SamplingRequest):
         default=None, description="The person's own words and phrases, preferred where they fit what is typed"
     )
     suffix: Annotated[str | None, AtMost("prompt_characters")] = Field(
-        default=None, description="Text behind the caret: the completion ends where it runs into it"
+        default=None,
+        description="Text behind the caret: the model reads it, or the completion ends where it runs into it",
     )
     session: SessionName | None = Field(
         default=None,
@@ -83,17 +81,6 @@ class CompleteRequest(SamplingRequest):
     timeout_ms: Annotated[Count | None, AtMost("timeout_ms")] = Field(
         default=None, description="Milliseconds until an answer must be there, complete or not"
     )
-
-    def sampling(
-        self, settings: Settings, *, logprobs: int | None, logit_bias: tuple[tuple[int, float], ...] = ()
-    ) -> Sampling:
-        """The engine's parameters; defaults are those of typing: the same text at the same place."""
-        sampling = super().sampling(settings, logprobs=logprobs, logit_bias=logit_bias)
-        return replace(
-            sampling,
-            temperature=given(self.temperature, settings.complete_temperature),
-            repetition_penalty=given(self.repetition_penalty, settings.complete_repetition_penalty),
-        )
 
 
 EXAMPLE: dict[str, JsonValue] = {

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from app.completion.job import Choice, Piece, TokenLogprob
 from app.http.schemas.fields import Count, Natural, NonEmpty
 from app.http.schemas.limit_check import AtMost
-from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason, Unsupported
+from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason
 from app.http.schemas.token_text import token_text, top_texts
 from app.http.schemas.window import WindowReport
 
@@ -57,7 +57,9 @@ class CompletionRequest(OpenAIRequest):
     best_of: Count | None = Field(
         default=None, description="The value of n: ranking more samples than are shown is not supported"
     )
-    suffix: Unsupported = None
+    suffix: Annotated[str | None, AtMost("prompt_characters")] = Field(
+        default=None, description="Text behind the completion, as on /complete"
+    )
     token_healing: bool | None = Field(
         default=None,
         description="Complete an unfinished last word; off by default, since OpenAI's clients expect tokens "

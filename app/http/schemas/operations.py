@@ -60,6 +60,7 @@ class ModelReport(BaseModel):
     custom_ops: list[str]
     kind: Kind = Field(description="What kind of file it is: docs/models.md says what each can do")
     slots: int = Field(description="Sequences decoded at the same time; requests queue for them")
+    fills: bool = Field(description="Whether the model has tokens for filling in the middle: /infill")
     heals: bool = Field(description="Whether an unfinished word at the end of a prompt is completed")
     refused: list[str] = Field(description="Fields of requests that this file cannot honour: 422")
     runtime: RuntimeReport

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
-from app.completion.defaults import sampling_with_defaults
+from app.completion.defaults import given, sampling_with_defaults
 from app.engine.messages import Sampling
 from app.http.schemas.fields import Body, Penalty, RepetitionPenalty, Seed, Share, Stop, Temperature, TopK
 from app.settings import Settings
@@ -68,4 +69,19 @@ class SamplingRequest(Body):
             logit_bias=logit_bias,
             seed=self.seed,
             logprobs=logprobs,
+        )
+
+
+class TypingRequest(SamplingRequest):
+    """The same for what is shown while somebody types: the same text at the same place, by default."""
+
+    def sampling(
+        self, settings: Settings, *, logprobs: int | None, logit_bias: tuple[tuple[int, float], ...] = ()
+    ) -> Sampling:
+        """The engine's parameters, with the server's defaults for typing."""
+        sampling = super().sampling(settings, logprobs=logprobs, logit_bias=logit_bias)
+        return replace(
+            sampling,
+            temperature=given(self.temperature, settings.complete_temperature),
+            repetition_penalty=given(self.repetition_penalty, settings.complete_repetition_penalty),
         )
