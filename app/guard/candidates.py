@@ -9,7 +9,7 @@ from app.guard.automaton import Automaton, Group
 from app.guard.leetspeak import LEET_SEEN, is_censored
 from app.guard.letter_runs import CENSORS, LEET, PLAIN, LetterRuns, alphabet, read
 from app.guard.normalize import Normalized
-from app.guard.occurrence import Occurrence, is_border, occurrence
+from app.guard.occurrence import Occurrence, is_beginning, is_border, occurrence
 from app.guard.pending import unfinished_from
 from app.guard.rules import is_written
 from app.guard.variants import HIDDEN, Variant
@@ -104,7 +104,7 @@ def _find(
         group, start, stop = automaton.groups[number], starts[first], stops[last - 1]
         if stop - start < group.size or start < normalized.begin:
             continue
-        if not (group.inside or (is_border(normalized, start) and is_border(normalized, stop))):
+        if not (group.inside or (is_beginning(normalized, start) and is_border(normalized, stop))):
             continue
         key = (number, start == 0, normalized.around(start, stop))
         if key not in known:

@@ -11,6 +11,7 @@ from app.guard.context import Context
 from app.guard.guard import Guard
 from app.guard.inflection import inflect, joined
 from app.guard.letter_runs import LEET
+from app.guard.misspelling import mistyped
 from app.guard.normalize import CharacterTable
 from app.guard.rules import SHORT, VERSION
 from app.guard.variants import Variant, hidden_variants, plain_variants
@@ -29,8 +30,9 @@ CURATED, STOCK = DATA / "curated.tsv", DATA / "better_profanity.tsv"
 INNOCENT, TAILS = DATA / "innocent.txt", DATA / "tails.txt"
 HEADS, FRAGMENTS = DATA / "heads.txt", DATA / "fragments.txt"
 FOREIGN, CONTEXTS = DATA / "foreign.txt", DATA / "contexts.txt"
+ALIKE, PLACES = DATA / "alike.txt", DATA / "places.txt"
 LOOKALIKES = DATA / "lookalikes.tsv"
-BUILT_IN = (CURATED, STOCK, INNOCENT, HEADS, TAILS, FRAGMENTS, FOREIGN, CONTEXTS, LOOKALIKES)
+BUILT_IN = (CURATED, STOCK, INNOCENT, HEADS, TAILS, FRAGMENTS, FOREIGN, CONTEXTS, ALIKE, PLACES, LOOKALIKES)
 
 Stamp = tuple[int, int] | None
 log = logging.getLogger(__name__)
@@ -60,21 +62,27 @@ def make_guard(
     innocent = excused | {_letters(word, table) for word in read_words(INNOCENT)}
     words = {variant for phrase in innocent for variant in plain_variants(phrase, None)}
     hidden: set[Variant] = set()
+    listed_words = list(listed_words)
     heads, tails = read_words(HEADS), read_words(TAILS)
+    alike = {*read_words(ALIKE), *(_letters(listed.word, table) for listed in listed_words)}
     for listed in listed_words:
-        if listed.severity < thresholds.lowest(listed.category):
-            continue
         base = _letters(listed.word, table)
-        for word in inflect(base, listed.traits, tails) if base not in excused else ():
+        if listed.severity < thresholds.lowest(listed.category) or base in excused:
+            continue
+        for word in inflect(base, listed.traits, tails):
             words.update(plain_variants(word, listed))
             if listed.spelled and " " not in word and len(word) >= SHORT:
                 hidden.update(hidden_variants(word, base if base in word else word, listed))
-        for word in joined(base, listed.traits, heads) if base not in excused else ():
-            words.update(plain_variants(word, ListedWord(base, listed.category, listed.severity)))
+        plain = ListedWord(base, listed.category, listed.severity)
+        for word in joined(base, listed.traits, heads):
+            words.update(plain_variants(word, plain))
+        for word in mistyped(base, listed.traits):
+            if word not in alike:
+                words.update(plain_variants(word, plain))
     return Guard(
         table,
         Lexicon(automaton(words), automaton(hidden), frozenset(read_words(FRAGMENTS))),
-        Context(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS)),
+        Context(frozenset(read_words(FOREIGN)), read_contexts(CONTEXTS), frozenset(read_words(PLACES))),
         version,
     )
 

@@ -24,11 +24,57 @@ PRONOUNS = frozenset("aiu")
 BEFORE = re.compile(rf"(?P<number>[a-z{MASKED}{BLANK}{BLANK_CAPITAL}][{DIGIT}])|(?P<code>[a-z]\[)")
 AFTER = re.compile(
     rf"(?P<number>[{DIGIT}][a-z{MASKED}{BLANK}{BLANK_CAPITAL}])"
-    r"|(?P<assigned> ?(?:[-+*/|&]?=(?!=)|\[|->|\+\+))"
+    r"|(?P<assigned> ?(?:[-+*/|&:]?=(?!=)|\[|->|\+\+))"
     rf"|(?P<code>\.[a-z_]|\\|\([^ {''.join(BLANKS)}]|_[a-z])"
     r"|(?P<numbered>-[0-9])"
 )
 """What stands right before and after a part of an identifier or an id."""
+
+INSULTING = {
+    *("you", "your", "ur", "suck", "sucking", "kiss", "lick", "eat", "dumb", "stupid", "big", "fat", "lazy"),
+    *("fucking", "little", "ugly", "silly", "bloody", "crazy", "hot", "tight", "wet"),
+}
+"""Words that insult together with the word behind them."""
+
+COMPOSED = INSULTING | {
+    *(
+        "a",
+        "an",
+        "my",
+        "the",
+        "this",
+        "that",
+        "such",
+        "his",
+        "her",
+        "their",
+        "our",
+        "some",
+        "old",
+        "bad",
+        "fine",
+    ),
+    *("sad", "sorry", "smart", "hard", "cheap", "dirty", "nasty", "sweet", "nice", "huge"),
+}
+PART_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Za-z]*[a-z])??([A-Z]?[a-z]+|A)_?$")
+"""The last word of an identifier that goes on: dumb_, isSuchAn."""
+
+PROGRAM = r"(?:if|and|or|in|is|not|for|else|as|mod|div|then|do|unless|where|xor|from)\b"
+SAID = re.compile(
+    r" ?(?:[:=]?=|->) ?(?:"
+    r"(?:my|your|his|her|our|their|this|that|you|u|he|she|they|him|them|me|us|hers|yours|mine|theirs"
+    r"|everyone|someone|anyone|everything|nobody)\b"
+    rf"(?![.(\[]| {PROGRAM})"
+    r"|(?!(?:not|new|await|yield|lambda|async|function|typeof|delete|void|let|mut|ref|unsafe|type|case)\b)"
+    rf"[a-z]+ (?!{PROGRAM})[a-z]{{2}})"
+)
+"""What follows a word that is said to be something, as no program has it: = my neighbour, = people who."""
+
+KEY_BEFORE, KEY_AFTER = re.compile(r"[\[(,{] ?[\"']$"), re.compile(r"[\"'] ?[\]),}:]")
+"""What stands around the name of a column: ["x", "y"]."""
+
+MEMBER_BEFORE = re.compile(r"[a-z0-9_\])]\$$|\b(?:df|dt|data|self|this|row|obj|frame|table)\.$|[a-z0-9_]\($")
+"""What stands before the name of a member or an argument: df.x, df$x, sum(x)."""
 
 NOT_CUT_AFTER = re.compile(r"\. ?[a-z0-9]|'[a-z]")
 GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u052f]")
@@ -78,16 +124,29 @@ def _is_identifier(variant: Variant, occurrence: Occurrence, around: Around) -> 
         if kind_before == "number" or kind_after == "number":
             return True
         if kind_after == "assigned" and occurrence.text.isalpha() and occurrence.written.islower():
+            return not SAID.match(around.after)
+        if KEY_BEFORE.search(around.before[-3:]) and KEY_AFTER.match(after):
             return True
     if variant.size >= SHORT:
         return False
-    if kind_before == "code" or kind_after == "code" or is_letter(before[-1:]) or is_letter(after[:1]):
+    if MEMBER_BEFORE.search(around.before[-8:]) or _is_last_part(around):
+        return True
+    if kind_before == "code" or kind_after == "code" or is_letter(after[:1]):
         return True
     written = occurrence.written
     if kind_after == "numbered" and written.isupper():
         return True
     foreign = not written.isascii() and occurrence.text.isalpha()
     return foreign and all(map(GREEK_OR_CYRILLIC.match, filter(str.isalpha, written)))
+
+
+def _is_last_part(around: Around) -> bool:
+    """Whether it ends an identifier: total_a██, but neither dumb_a██ nor suchAnA██."""
+    joined = is_letter(around.before[-1:])
+    if not joined and around.before[-1:] != "_":
+        return False
+    part = PART_BEFORE.search(around.cased_before)
+    return joined if part is None else part[1].lower() not in COMPOSED
 
 
 def _is_code(occurrence: Occurrence, around: Around) -> bool:

@@ -9,6 +9,7 @@ from app.guard.normalize import MASKED, OTHER, Normalized
 BEHIND, AHEAD = 48, 32
 """Normalized characters that a rule looks at before and after a word; no rule looks further."""
 
+ARTICLE = "A"
 UNREADABLE = MASKED + OTHER
 """Letters that are not a to z."""
 
@@ -23,6 +24,19 @@ def is_border(normalized: Normalized, index: int) -> bool:
         source, origin = normalized.source, normalized.origin
         return source[origin[index - 1]].islower() and source[origin[index]].isupper()
     return not (left in UNREADABLE or right in UNREADABLE)
+
+
+def is_beginning(normalized: Normalized, index: int) -> bool:
+    """Whether a word begins at `index`: at a border, or behind the article in isABitch.
+
+    The last letter of a text may do so, since a small one may follow.
+    """
+    if is_border(normalized, index):
+        return True
+    source, origin = normalized.source, normalized.origin
+    if source[origin[index - 1]] != ARTICLE or not source[origin[index]].isupper():
+        return False
+    return index + 1 == len(origin) or source[origin[index + 1]].islower()
 
 
 class Occurrence(NamedTuple):
@@ -91,5 +105,5 @@ def occurrence(normalized: Normalized, letter_runs: LetterRuns, first: int, last
     cuts: tuple[int, ...] = ()
     if sum(counts) != stop - start:
         cuts = tuple([run for run in range(1, last - first) if starts[run] != stops[run - 1]])
-    opens, closes = is_border(normalized, start), is_border(normalized, stop)
+    opens, closes = is_beginning(normalized, start), is_border(normalized, stop)
     return Occurrence(normalized, letter_runs, first, last, start, stop, counts, cuts, opens, closes)

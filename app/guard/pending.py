@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from app.guard.automaton import Automaton
 from app.guard.letter_runs import LetterRuns
 from app.guard.normalize import Normalized
-from app.guard.occurrence import AHEAD, is_border
+from app.guard.occurrence import AHEAD, is_beginning
 from app.guard.overlaps import Interval
 
 LONGEST_GAP = 5
@@ -34,7 +34,7 @@ def unfinished_from(normalized: Normalized, letter_runs: LetterRuns, automaton: 
             continue
         head = skeleton[first:]
         heads = automaton.heads if first >= solid else automaton.gapped_heads
-        if head in heads and is_border(normalized, start):
+        if head in heads and is_beginning(normalized, start):
             return start
         if first >= solid and head in automaton.inside_heads:
             return start

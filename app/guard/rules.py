@@ -9,7 +9,7 @@ from app.guard.leetspeak import is_leet
 from app.guard.occurrence import Occurrence
 from app.guard.variants import Variant
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of a rule; part of the guard's version."""
 
 SHORT = 4
@@ -25,9 +25,16 @@ SHORT_GAP = re.compile(r"[ .\-_]")
 CUT = re.compile(r" {2}|[^a-z0-9\n'()\[\]{}\2-\4]|[^a-z0-9\s'()\[\]{}\2-\4]{2,3}")
 """What may stand where a word is cut in two."""
 
+BRACKETS = frozenset(("()", "[]", "{}"))
+DIGIT = re.compile(r"[0-9]")
+"""What may stand in a word as if by mistake: fu(c)k, fu2ck."""
+
 ARROWS = frozenset(("->", "=>", "::"))
 PIECES = 3
 """Into so many pieces a word may be cut by gaps that differ."""
+
+BOTH = 2
+"""Gaps of a word with letters in brackets."""
 
 LONELY = frozenset("bcdfpqw")
 """Letters that hardly stand alone: b itch."""
@@ -104,6 +111,8 @@ def _is_spelled_out(variant: Variant, occurrence: Occurrence) -> bool:
 def _is_cut(occurrence: Occurrence, fragments: frozenset[str]) -> bool:
     """Whether it is one word cut into pieces (f█ ██), and not words of their own: who re, Shi Ting."""
     pieces, gaps = occurrence.pieces, occurrence.gaps
+    if _has_brackets(occurrence, fragments) or _has_digit(occurrence, fragments):
+        return True
     if not all(map(CUT.fullmatch, gaps)) or not ARROWS.isdisjoint(gaps):
         return False
     if len(pieces) > PIECES and (len(set(gaps)) > 1 or gaps[0].isspace()):
@@ -116,3 +125,36 @@ def _is_cut(occurrence: Occurrence, fragments: frozenset[str]) -> bool:
     texts = [normalized.text[start:stop] for start, stop in pieces]
     several = [text for text in texts if len(text) > 1]
     return len(texts) - len(several) > 1 or texts[0] in LONELY or not fragments.issuperset(several)
+
+
+def _has_brackets(occurrence: Occurrence, fragments: frozenset[str]) -> bool:
+    """Whether letters of a word are in brackets: b(i)tch, (f)uck, sh[it]; but neither dic[k] nor (s)hit."""
+    gaps = occurrence.gaps
+    if len(gaps) == BOTH:
+        return gaps[0] + gaps[1] in BRACKETS and occurrence.body.isalpha()
+    if len(gaps) > 1 or not occurrence.body.isalpha():
+        return False
+    text, (begin, end) = occurrence.normalized.text, _halves(occurrence)
+    before, after = text[occurrence.start - 1 : occurrence.start], text[occurrence.stop : occurrence.stop + 1]
+    if before + gaps[0] in BRACKETS:
+        return begin in LONELY or end not in fragments
+    return gaps[0] + after in BRACKETS and begin not in fragments
+
+
+def _has_digit(occurrence: Occurrence, fragments: frozenset[str]) -> bool:
+    """Whether one digit is in a word that has no other at its sides: shi8t, but neither s2hit nor 8bit2ch."""
+    gaps = occurrence.gaps
+    if len(gaps) > 1 or not DIGIT.fullmatch(gaps[0]) or not occurrence.body.isalpha():
+        return False
+    text, (begin, end) = occurrence.normalized.text, _halves(occurrence)
+    sides = text[occurrence.start - 1 : occurrence.start] + text[occurrence.stop : occurrence.stop + 1]
+    return not DIGIT.search(sides) and (
+        begin in LONELY or not fragments.issuperset((begin, end)[len(begin) < 2 :])
+    )
+
+
+def _halves(occurrence: Occurrence) -> tuple[str, str]:
+    """The normalized text before and after the only gap."""
+    text = occurrence.normalized.text
+    (start, middle), (begin, stop) = occurrence.pieces
+    return text[start:middle], text[begin:stop]

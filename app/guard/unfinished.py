@@ -9,6 +9,7 @@ from itertools import chain, islice, takewhile
 
 from app.guard.guard import Guard
 from app.guard.loader import INNOCENT
+from app.guard.variants import SHORTEST
 from app.guard.verdict import Verdict
 from app.guard.word_list import read_words
 
@@ -28,9 +29,13 @@ class InnocentWords:
 
     @classmethod
     def of_tokens(cls, tokens: Iterable[bytes]) -> InnocentWords:
-        """The guard's own innocent words, and the tokens of a model that are written like words."""
+        """The guard's own innocent words, and the tokens of a model that are written like words.
+
+        Words and phrases that begin with `SHORTEST` are names of hamlets, which hardly anybody is typing.
+        """
+        known = (word for word in read_words(INNOCENT) if not word.startswith(SHORTEST))
         texts = (token.decode(errors="replace").strip() for token in tokens)
-        return cls(chain(read_words(INNOCENT), filter(str.isalpha, texts)))
+        return cls(chain(known, filter(str.isalpha, texts)))
 
     def unfinished_from(self, guard: Guard, text: str, verdict: Verdict) -> int | None:
         """Where an unfinished word or phrase begins that may become innocent, if something was found in it.

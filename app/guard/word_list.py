@@ -25,6 +25,7 @@ class ListedWord:
     `n` is also a name (Dick Francis), `p` a first name too (ask Dick); `f` is also a word of another
     language (sehr dick); `j` also joins two words (kitchen-cum-diner).
     `w` may be written together with a word before it (stupidbitch).
+    `m` may be mistyped and repeated (bicth, bytch, shitshit).
     `1` may be spelled out (f u c k), stretched by one letter, or have letters hidden (f**k).
     `2` may be all that and cut in two (fu ck).
     """

@@ -12,6 +12,8 @@ c\u0336 \u0301 \u200b ﬁ ß … ｆｕ 🅵 █ ш ѕ һ ηι 字 f s
 """
 NEIGHBOURS = """
 Ass Cocks cock hen robin crow der en said ask Mr Rapids pussy willow cum tit 4a55 a55 0x # @Ass b00b assAss
+fu(c)k (f)uck sh[it] shi8t fu2ck bicth bytches shitshit isABitch ABitch BITCHYou NASA df. df$ ["cum"] = my
+Ohio , Coon Dick, Iowa film Film (2010) Kick- The
 e cummings foal donkey kiss my an of laude you're sucking = [ ] -> a██ son's FAG fags smoke
 """
 """What rules look at around a word, and listed words among it."""

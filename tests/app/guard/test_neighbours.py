@@ -22,10 +22,26 @@ def found(guard: Guard, text: str) -> list[str]:
         "ass(x)",
         "ASS-1",
         "a5tits",
+        "cum := 1",
+        'df["cum"]',
+        "data['tits']",
+        "df.cum.plot()",
+        "df$cum",
+        "sum(cum)",
+        "tits = titles.sorted()",
+        "ass = a if b else c",
+        "ass = new Assembler()",
     ],
 )
 def test_a_word_that_is_part_of_an_identifier_is_none(guard: Guard, text: str) -> None:
     assert found(guard, text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["twat = my boss", "tits = the best", "wanker = him", "twat -> you", "arse = people who talk"]
+)
+def test_what_a_word_is_said_to_be_is_no_value(guard: Guard, text: str) -> None:
+    assert guard.check(text).flagged
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from app.guard import MASK
 from app.guard.letter_runs import PLAIN, read
 from app.guard.normalize import CharacterTable, normalize
-from app.guard.occurrence import Occurrence, is_border, occurrence
+from app.guard.occurrence import Occurrence, is_beginning, is_border, occurrence
 
 
 def found(text: str, letters: str) -> Occurrence:
@@ -55,6 +55,23 @@ def test_a_word_ends_at_a_separator_a_change_of_case_or_another_script(
     text: str, index: int, border: bool
 ) -> None:
     assert is_border(normalize(text, CharacterTable({})), index) is border
+
+
+@pytest.mark.parametrize(
+    ("text", "index", "beginning"),
+    [
+        ("isABitch", 3, True),
+        ("ABitch", 1, True),
+        ("ABITCH", 1, False),
+        ("XBitch", 1, False),
+        ("aBitch", 1, True),
+        ("AB", 1, True),
+        ("AB.", 1, False),
+        ("Ab", 1, False),
+    ],
+)
+def test_a_word_begins_behind_an_article_written_with_it(text: str, index: int, beginning: bool) -> None:
+    assert is_beginning(normalize(text, CharacterTable({})), index) is beginning
 
 
 def test_an_occurrence_opens_and_closes_at_borders() -> None:

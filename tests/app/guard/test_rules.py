@@ -77,6 +77,39 @@ def test_words_of_their_own_are_no_word_cut_in_two(guard: Guard, text: str) -> N
     assert found(guard, text) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["f(u)ck", "sh[i]t", "b{i}tch", "as(s)hole", "(f)uck", "sh(it)", "bi(tch)", "fu2ck", "shi8t", "f1uck"],
+)
+def test_a_word_is_found_with_brackets_or_one_digit_in_it(guard: Guard, text: str) -> None:
+    assert guard.check(text).flagged
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dic[k]",
+        "bit[ch]",
+        "bit(ch)",
+        "(s)hit",
+        "who(re)",
+        "f(u]ck",
+        "s2hit",
+        "8bit2ch",
+        "fu2ck3",
+        "who2re",
+        "f(u ck",
+    ],
+)
+def test_an_index_a_call_an_optional_letter_or_an_id_is_no_such_word(guard: Guard, text: str) -> None:
+    assert found(guard, text) == []
+
+
+@pytest.mark.parametrize("text", ["bicth", "fcuking", "bytches", "whroe", "shitshitshit", "dickdick"])
+def test_a_mistyped_or_repeated_word_is_found(guard: Guard, text: str) -> None:
+    assert found(guard, text) == [text]
+
+
 @pytest.mark.parametrize("text", ["blow job", "blow-job", "blowjob", "blow\njob", "son-of-a-bitch"])
 def test_a_phrase_is_found_whatever_joins_it(guard: Guard, text: str) -> None:
     assert found(guard, text) == [text]
@@ -87,7 +120,9 @@ def test_a_phrase_is_not_found_across_other_words(guard: Guard, text: str) -> No
     assert found(guard, text) == []
 
 
-@pytest.mark.parametrize("text", ["bigDick", "isBullshit", "what_the_fuck", "fuck123", "#fuck", "他fuck你"])
+@pytest.mark.parametrize(
+    "text", ["bigDick", "isABitch", "isBullshit", "what_the_fuck", "fuck123", "#fuck", "他fuck你"]
+)
 def test_a_word_is_found_in_an_identifier_or_beside_other_signs(guard: Guard, text: str) -> None:
     assert guard.check(text).flagged
 
