@@ -82,6 +82,9 @@ soak: $(VENV)/.dev $(MANIFEST)  ## 20,000 requests of mixed kinds: memory, files
 chaos: $(VENV)/.dev $(MANIFEST)  ## break a running service in every way we know; needs root, and libfaketime
 	$(BIN)/python -m tests.chaos
 
+slow-texts: $(VENV)/.dev $(MANIFEST)  ## search for texts that are slow in any part that reads them; ten minutes, on a quiet machine
+	$(BIN)/python -m tests.slow --minutes 10
+
 bench: $(VENV)/bin/llama-server .venv-ik/.ready $(MANIFEST)  ## our engine and its peers on the same weights, alternating
 	$(BIN)/python -m bench
 

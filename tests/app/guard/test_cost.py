@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from app.guard import Guard, GuardStream, Verdict, candidates, leetspeak
 from app.guard.guard import Left, Settled
 from app.guard.stream import LONG
-from tests.app.guard.slow_texts import alphabet, grown
+from tests.app.guard.slow_texts import alphabet
+from tests.slow.search import grown
 
 SIZE = 512
 MOST = 60

@@ -1,0 +1,1 @@
+"""The texts that cost the service most, looked for in every part that reads texts of clients."""
