@@ -11,12 +11,27 @@ from hypothesis import strategies as st
 CANARY = "canary-7f3a"
 """Stands wherever a request has text; no answer may repeat it."""
 
-ROUTES = ("/complete", "/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize", "/moderate")
+ROUTES = (
+    *("/complete", "/v1/completions", "/v1/chat/completions", "/v1/responses", "/tokenize", "/detokenize"),
+    "/moderate",
+)
 
 FIELDS = (
     *("prompt", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "n"),
     *("presence_penalty", "frequency_penalty", "stop", "stream", "echo", "context_window", "truncation"),
     *("profanity", "timeout_ms", "logprobs", "logit_bias", "model", "messages", "text", "ids", CANARY),
+    *(
+        "token_healing",
+        "until",
+        "min_confidence",
+        "alternatives",
+        "phrases",
+        "suffix",
+        "session",
+        "cache_salt",
+    ),
+    *("min_tokens", "ignore_eos", "stop_token_ids", "best_of", "chat_template_kwargs", "stream_options"),
+    *("input", "instructions", "max_output_tokens", "role", "content", "type"),
 )
 
 
