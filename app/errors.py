@@ -197,6 +197,10 @@ class EngineFailedError(ServiceError):
         super().__init__(message)
 
 
+class GrammarFailedError(EngineFailedError):
+    """One generation failed because its grammar cannot be followed; the message says why."""
+
+
 class InternalError(ServiceError):
     """A fault of the service itself."""
 

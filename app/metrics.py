@@ -71,6 +71,10 @@ class Metrics:
         self.known_tokens = self._counter("known_tokens", "New tokens answered without any computation")
         self.searches = self._counter("word_searches", "Requests whose first word was searched by a beam")
 
+        self.masks = self._counter("grammar_masks", "Looks at which tokens a grammar permits next")
+        self.mask_seconds = self._counter("grammar_mask_seconds", "Seconds of them, in the engine's loop")
+
+        self.constrained = self._counter("constrained", "Prompts whose text must match a grammar", "kind")
         self.healed = self._counter("healed", "Choices written over what was being typed")
         self.finished = self._counter("finished", "Choices by the reason they ended", "reason")
         self.truncated = self._counter("truncated", "Prompts cut to their window")
@@ -127,6 +131,8 @@ class Metrics:
         self.accepted_tokens.inc(max(0, stats.accepted_tokens - last.accepted_tokens))
         self.known_tokens.inc(max(0, stats.known_tokens - last.known_tokens))
         self.searches.inc(max(0, stats.searches - last.searches))
+        self.masks.inc(max(0, stats.masks - last.masks))
+        self.mask_seconds.inc(max(0.0, stats.mask_seconds - last.mask_seconds))
         if steps := stats.decode_steps - last.decode_steps:
             self.batch_size.observe((stats.decode_rows - last.decode_rows) / steps)
 

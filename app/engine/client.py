@@ -27,7 +27,7 @@ from app.engine.messages import (
     Submit,
     Tokens,
 )
-from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
+from app.errors import EngineFailedError, GrammarFailedError, ModelRefusedError, NotReadyError
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +224,9 @@ class EngineClient:
                 log.log(level, "%s", text)
 
     def _judge(self, end: Finished | Failed) -> None:
-        """Notice an engine that only fails, and one that works again."""
+        """Notice an engine that only fails, and one that works again; a grammar's failure is neither."""
+        if isinstance(end, Failed) and end.grammar:
+            return
         if isinstance(end, Finished):
             self._streak.succeeded()
             return
@@ -319,7 +321,7 @@ class EngineSteps:
                     self.finished = message
                 case Failed():
                     self._failed = message
-                    raise EngineFailedError(message.message)
+                    raise (GrammarFailedError if message.grammar else EngineFailedError)(message.message)
         raise StopAsyncIteration
 
 

@@ -18,6 +18,8 @@ class Counters:
     accepted_tokens: int = 0
     known_tokens: int = 0
     searches: int = 0
+    masks: int = 0
+    mask_seconds: float = 0.0
 
     def count_decode(self, tokens: int) -> None:
         """One call computed so many new tokens."""
@@ -37,4 +39,6 @@ class Counters:
             accepted_tokens=self.accepted_tokens,
             known_tokens=self.known_tokens,
             searches=self.searches,
+            masks=self.masks,
+            mask_seconds=self.mask_seconds,
         )

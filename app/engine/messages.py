@@ -71,6 +71,7 @@ class Generation:
         forced: Tokens that follow the prompt, whichever the model would choose: the first of `max_tokens`,
             reported like those that are chosen. So a text is scored.
         owner: Who may find what is computed here in the caches; keys and values of others stay unseen.
+        grammar: What the text behind `typed` must match, as `app.model.grammar` completes it; "" is anything.
     """
 
     prompt: tuple[int, ...]
@@ -84,6 +85,7 @@ class Generation:
     phrases: tuple[Phrase, ...] = ()
     owner: str = ""
     forced: tuple[int, ...] = ()
+    grammar: str = ""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -94,7 +96,7 @@ class Generation:
     @property
     def needs_bytes(self) -> bool:
         """Whether it can be run only where the bytes of all tokens are known."""
-        return bool(self.typed or self.alternatives or self.scores or self.phrases)
+        return bool(self.typed or self.alternatives or self.scores or self.phrases or self.grammar)
 
     def validate(self, shape: ModelShape) -> str | None:
         """Why a model of that shape cannot run it, or nothing."""
@@ -103,6 +105,8 @@ class Generation:
             return f"{length} tokens do not fit {shape.sequence_length}"
         if len(self.forced) > self.max_tokens:
             return f"{len(self.forced)} tokens are forced, of at most {self.max_tokens}"
+        if self.grammar and self.alternatives:
+            return "other first words are not searched within a grammar"
         if not all(0 <= token < shape.vocabulary for token in self.ids):
             return "a token id is outside the vocabulary"
         return None
@@ -210,10 +214,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the engine: this generation alone has failed."""
+    """From the engine: this generation alone has failed; `grammar` says that its grammar is the reason."""
 
     number: int
     message: str
+    grammar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +248,7 @@ class Stats:
         drafted_tokens, accepted_tokens: Tokens guessed, and those that were right.
         known_tokens: New tokens answered without any computation.
         searches: Generations whose first word was searched.
+        masks, mask_seconds: Looks at what a grammar permits next, and what they took.
     """
 
     slots_busy: int = 0
@@ -255,6 +261,8 @@ class Stats:
     accepted_tokens: int = 0
     known_tokens: int = 0
     searches: int = 0
+    masks: int = 0
+    mask_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ def test_what_the_engine_has_done_is_added_and_its_levels_are_set() -> None:
         prefix_bytes=100,
         drafted_tokens=6,
         accepted_tokens=3,
+        masks=7,
+        mask_seconds=0.25,
     )
     metrics.observe_engine(stats)
     metrics.observe_engine(replace(stats, slots_busy=1, decode_steps=12, decode_rows=21, prefix_bytes=50))
@@ -56,6 +58,8 @@ def test_what_the_engine_has_done_is_added_and_its_levels_are_set() -> None:
         "autocomplete_prefix_cache_hit_tokens_total 4.0",
         "autocomplete_spec_decode_draft_tokens_total 6.0",
         "autocomplete_spec_decode_accepted_tokens_total 3.0",
+        "autocomplete_grammar_masks_total 7.0",
+        "autocomplete_grammar_mask_seconds_total 0.25",
         "autocomplete_batch_size_count 2.0",
         "autocomplete_batch_size_sum 4.5",
     ):

@@ -61,7 +61,9 @@ class Decode:
         room = self._runner.shape.sequence_length - sequence.length
         if sequence.left < 2 or room < DRAFTED or sequence.typed or sequence.following is not None:
             return []
-        return self._drafter.propose(sequence.record, sequence.tokens[: sequence.length])
+        guess = self._drafter.propose(sequence.record, sequence.tokens[: sequence.length])
+        matcher = sequence.matcher
+        return guess if matcher is None or matcher.permits(guess) else []
 
     def verify(self, sequence: Sequence, draft: list[int]) -> None:
         """Feed the newest token and the drafted ones; keep what the sampler would have chosen anyway.

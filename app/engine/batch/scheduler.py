@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from app.engine.batch.decode import Decode
+from app.engine.batch.grammar import Grammars
+from app.engine.batch.grammar_queue import GrammarQueue
 from app.engine.batch.prefill import Prefill, PromptEnd
 from app.engine.batch.search_lanes import SEARCH_LANES, SearchLanes
 from app.engine.batch.sequence import Sequence
@@ -52,6 +54,7 @@ class Scheduler:
         self._counters = Counters()
         self._prompts = Prefill(runner, cache, prefixes, self._budget, prefill_chunk)
         self._decoding = Decode(runner, cache, self._budget, self._counters, drafter, clock)
+        self._compiling = GrammarQueue(Grammars(vocabulary, self._counters))
         self._waiting: deque[Sequence] = deque()
         self._prefilling: deque[Sequence] = deque()
         self._running: list[Sequence] = []
@@ -62,7 +65,7 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether a step would do anything."""
-        return bool(self._waiting or self._prefilling or self._running or self._outbox)
+        return self._has_work or len(self._compiling) > 0
 
     @property
     def running(self) -> int:
@@ -74,7 +77,7 @@ class Scheduler:
         """Counters since the start and levels now."""
         return self._counters.stats(
             slots_busy=len(self._prefilling) + len(self._running),
-            waiting=len(self._waiting),
+            waiting=len(self._compiling) + len(self._waiting),
             prefix_bytes=self._prefixes.bytes,
         )
 
@@ -84,10 +87,15 @@ class Scheduler:
             self._outbox.append(Failed(number, reason))
         else:
             now, exact = self._clock(), self._runner.exact
-            self._waiting.append(Sequence.of(number, generation, now, self._vocabulary, exact=exact))
+            sequence = Sequence.of(number, generation, now, self._vocabulary, exact=exact)
+            if generation.grammar:
+                self._compiling.add(sequence)
+            else:
+                self._waiting.append(sequence)
 
     def cancel(self, number: int) -> None:
         """Forget a generation, wherever it is; an unknown number has just finished."""
+        self._compiling.remove(number)
         for queue in (self._waiting, self._prefilling):
             for sequence in [s for s in queue if s.number == number]:
                 queue.remove(sequence)
@@ -103,6 +111,7 @@ class Scheduler:
 
     def step(self) -> list[FromEngine]:
         """Admit, then prefill one chunk or decode one token of every lane; return what happened."""
+        self._take_compiled()
         self._admit()
         if self._search is None and self._prefilling and not (self._running and self._decode_next):
             self._decode_next = True
@@ -120,6 +129,19 @@ class Scheduler:
         if generation.alternatives >= self._slots:
             return f"{generation.alternatives} alternatives need more than {self._slots} slots"
         return None
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether a step would do anything now."""
+        return bool(self._waiting or self._prefilling or self._running or self._outbox)
+
+    def _take_compiled(self) -> None:
+        """Queue the sequences whose grammar is compiled."""
+        for sequence in self._compiling.take(idle=not self._has_work):
+            if sequence.failed:
+                self._outbox += sequence.flush()
+            else:
+                self._waiting.append(sequence)
 
     def _admit(self) -> None:
         while self._waiting and self._has_room(self._waiting[0]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from app.engine.batch.grammar import Matcher
 from app.engine.batch.phrase_blend import PhraseBlend
 from app.engine.batch.speculation import Record
 from app.engine.batch.word_search import Found
@@ -39,6 +40,7 @@ class Sequence:
         exact: Whether logits mean the same whatever call computed them, and may be kept.
         typed: Bytes that the next tokens must begin with (token healing); empty once they are written.
         following: Ids that may come next, where the word before must not go on; None for all.
+        matcher: Where it stands in the grammar that it must match; None for anything.
         entry: What its prompt is computed into.
         lane: Where it is decoded.
         blend: A person's own phrases that it may be writing.
@@ -60,6 +62,7 @@ class Sequence:
     exact: bool = True
     typed: bytes = b""
     following: Ints | None = None
+    matcher: Matcher | None = None
     entry: Entry | None = None
     lane: Lane | None = None
     blend: PhraseBlend = field(default_factory=lambda: PhraseBlend(()))
@@ -116,8 +119,9 @@ class Sequence:
 
     @property
     def may_search(self) -> bool:
-        """Whether its first word may be searched."""
-        return bool(self.typed or self.generation.alternatives) and self.left > 1
+        """Whether its first word may be searched; within a grammar none is."""
+        generation = self.generation
+        return bool(self.typed or generation.alternatives) and self.left > 1 and not generation.grammar
 
     @property
     def lanes(self) -> int:
@@ -134,6 +138,9 @@ class Sequence:
         if self.forced:
             self._take_forced(logits, self.forced[0])
             return
+        if self.matcher is not None and self.matcher.complete:
+            self.finish("stop")
+            return
         permitted = self._allowed()
         try:
             mixed, allowed = self.blend.mix(logits, permitted)
@@ -149,8 +156,21 @@ class Sequence:
             return
         self.append(token)
         self._report(token, logprob, score)
-        if self.left == 0:
+        if self._is_complete(token):
+            self.finish("stop")
+        elif self.left == 0 and not self.ended:
             self.finish("length")
+
+    def _is_complete(self, token: int) -> bool:
+        """Take a chosen token through the grammar; whether nothing may follow it."""
+        if self.matcher is None:
+            return False
+        try:
+            self.matcher.take(token)
+        except ValueError as error:
+            self.fail(str(error), grammar=True)
+            return False
+        return self.matcher.complete
 
     def _take_forced(self, logits: Floats, token: int) -> None:
         try:
@@ -213,10 +233,10 @@ class Sequence:
         """It has written its last token."""
         self.ended = reason
 
-    def fail(self, message: str) -> None:
-        """It ends with an error, and its alternatives with it."""
+    def fail(self, message: str, *, grammar: bool = False) -> None:
+        """It ends with an error, and its alternatives with it; whether its grammar is the reason."""
         self.ended = "failed"
-        self.report.end = Failed(self.number, message)
+        self.report.end = Failed(self.number, message, grammar)
 
     @property
     def failed(self) -> bool:
@@ -245,9 +265,14 @@ class Sequence:
         if self.vocabulary is None:
             return None
         if self.typed:
-            covers = self.vocabulary.covers(self.typed)
-            return covers if len(covers) else self.vocabulary.shorter(self.typed)[-1:]
+            covers = self._matching(self.vocabulary.covers(self.typed))
+            return covers if len(covers) else self._matching(self.vocabulary.shorter(self.typed))[-1:]
+        if self.matcher is not None:
+            return self.matcher.permitted(np.array(self.generation.stop_ids, np.int32))
         return self.following
+
+    def _matching(self, ids: Ints) -> Ints:
+        return ids if self.matcher is None else self.matcher.among(ids)
 
     def _score(self, logits: Floats, token: int, allowed: Ints | None) -> Score:
         assert self.vocabulary is not None

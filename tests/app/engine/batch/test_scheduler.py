@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -661,6 +662,7 @@ def test_scores_say_how_sure_each_token_was() -> None:
         (Generation((1,), 2, alternatives=1), "the bytes of this model's tokens are not known"),
         (Generation((1,), 2, scores=True), "the bytes of this model's tokens are not known"),
         (Generation((1,), 2, phrases=(Phrase((1,), 0.1),)), "the bytes of this model's tokens are not known"),
+        (Generation((1,), 2, grammar="{}"), "the bytes of this model's tokens are not known"),
     ],
 )
 def test_what_needs_the_bytes_of_tokens_fails_alone_without_them(generation: Generation, reason: str) -> None:
@@ -738,6 +740,7 @@ job = st.tuples(
         st.sampled_from(["", "", "a", " a", " ab", "b", " "]),
         st.sampled_from([0, 0, 1, 2]),
         st.sampled_from(["", "", "b.cé1", "a.b c"]),
+        st.sampled_from(["", "", "", r"start: /( ?[abc]{1,4}\.?){1,9}é?/", 'start: "ab1" | "ba." | " c"']),
     ),
 )
 
@@ -751,7 +754,7 @@ job = st.tuples(
 @pytest.mark.slow
 @settings(max_examples=300)
 def test_every_text_is_the_one_it_gives_alone(
-    jobs: list[tuple[list[int], int, int, bool, int, int, tuple[str, int, str]]],
+    jobs: list[tuple[list[int], int, int, bool, int, int, tuple[str, int, str, str]]],
     budget: int,
     chunk: int,
     rests: set[int],
@@ -759,9 +762,11 @@ def test_every_text_is_the_one_it_gives_alone(
     """Whatever arrives when, is cancelled when, shares prefixes, is evicted, or finds the engine rested."""
 
     def generation(
-        prompt: list[int], count: int, seed: int, hot: bool, typing: tuple[str, int, str]
+        prompt: list[int], count: int, seed: int, hot: bool, typing: tuple[str, int, str, str]
     ) -> Generation:
-        typed, alternatives, rest = typing
+        typed, alternatives, rest, grammar = typing
+        if grammar:
+            alternatives, rest = 0, ""
         phrases = (Phrase(spelled(typed + rest), 0.1),) if rest else ()
         sampling = Sampling(temperature=1.0 if hot else 0.0, seed=seed, top_p=0.9)
         return Generation(
@@ -772,6 +777,7 @@ def test_every_text_is_the_one_it_gives_alone(
             typed=typed.encode(),
             alternatives=alternatives,
             phrases=phrases,
+            grammar=json.dumps({"lark_grammar": grammar}) if grammar else "",
         )
 
     def end(messages: list[FromEngine], number: int) -> FromEngine | None:
