@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TypeVar
 
+from app.completion.constraint import Constraint
 from app.completion.job import Job, Policy, stricter
 from app.completion.limits import Limits
 from app.completion.line_limits import UNLIMITED, LineLimits
@@ -54,6 +55,7 @@ def job_with_defaults(
     stop_ids: Sequence[int] = (),
     endless: bool = False,
     scores_prompt: bool = False,
+    constraint: Constraint | None = None,
 ) -> Job:
     """A job; see its attributes. Of the server's policy and the request's, the stricter one counts."""
     max_tokens = given(max_tokens, min(settings.default_max_tokens, limits.max_tokens))
@@ -82,6 +84,7 @@ def job_with_defaults(
         stop_ids=tuple(stop_ids),
         endless=endless,
         scores_prompt=scores_prompt,
+        constraint=constraint,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.completion.constraint import Constraint
 from app.completion.context_window import Window
 from app.completion.line_limits import UNLIMITED, LineLimits
 from app.completion.prompt import Prompt
@@ -45,6 +46,7 @@ class Job:
         stop_ids: Tokens that end a completion beside the model's own.
         endless: Whether the model may not end the text by itself.
         scores_prompt: Whether the prompt's tokens are scored: each gets its log probability.
+        constraint: What each completion must keep to, up to where `max_tokens` or `stop` cut it.
     """
 
     prompt: Prompt
@@ -71,6 +73,7 @@ class Job:
     stop_ids: tuple[int, ...] = ()
     endless: bool = False
     scores_prompt: bool = False
+    constraint: Constraint | None = None
 
     @property
     def is_watched(self) -> bool:

@@ -15,7 +15,19 @@ MOST_STOPS = 16
 """Stop strings of a request."""
 
 
-NEEDS_BYTES = ("token_healing", "min_confidence", "alternatives", "phrases")
+NEEDS_BYTES = (
+    "token_healing",
+    "min_confidence",
+    "alternatives",
+    "phrases",
+    "response_format",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "json_schema",
+    "grammar",
+)
 """Fields that a file can honour only if the bytes of its tokens are known."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.completion.chat_template import ChatPrompt
 from app.completion.chat_window import keep_turns
+from app.completion.constraint import Constraints
 from app.completion.context_window import Window, keep_newest, window_limit
 from app.completion.growing_texts import GrowingTexts
 from app.completion.guard_thread import GuardThread
@@ -37,6 +38,7 @@ class Start:
         typed: Bytes that the first new tokens must begin with.
         phrases: A person's own that fit what is typed.
         end_ids: Tokens that end the text, beside those that end every text of the model.
+        grammar: What the text behind `typed` must match; "" is anything.
     """
 
     prompt: Prompt
@@ -44,6 +46,7 @@ class Start:
     typed: bytes
     phrases: tuple[Phrase, ...]
     end_ids: tuple[int, ...] = ()
+    grammar: str = ""
 
 
 class Preparation:
@@ -77,14 +80,20 @@ class Preparation:
         self._guard_thread = guard_thread
         self._growing_texts = GrowingTexts()
         self._infill_tokens = InfillTokens.of(manifest)
+        self._constraints = Constraints()
 
     async def prepare(self, job: Job, guard: Guard) -> Start:
-        """Guard a job's prompt and phrases, and tokenize and cut the prompt.
+        """Guard a job's prompt and phrases, tokenize and cut the prompt, and make its constraint a grammar.
 
         Raises:
             ContentFilterError: The guard rejected one of them.
-            InvalidRequestError: The prompt is longer than its window, and may not be cut.
+            InvalidRequestError: The constraint cannot be honoured; or the prompt is longer than its window,
+                and may not be cut.
         """
+        grammar = ""
+        if job.constraint is not None:
+            grammar = await self._constraints.of(job.constraint)
+            self._metrics.constrained.labels(job.constraint.kind).inc()
         prompt = await self._filtered(job, guard)
         own = await self._own_phrases(job, guard)
         window, typed, rare = await self._window(job, prompt)
@@ -95,7 +104,8 @@ class Preparation:
                 raise InvalidRequestError(prompt.field, f"longer than its window of {window.limit} tokens")
             self._metrics.truncated.inc()
         ends = tokens.ends if tokens is not None and isinstance(prompt, InfillPrompt) else ()
-        return Start(prompt, window, typed, self._fitting(job, prompt, own, typed, rare=rare), ends)
+        phrases = () if grammar else self._fitting(job, prompt, own, typed, rare=rare)
+        return Start(prompt, window, typed, phrases, ends, grammar)
 
     async def _filtered(self, job: Job, guard: Guard) -> Prompt:
         """The prompt as the guard lets it pass; all of it is checked, also what the window will drop.
@@ -228,11 +238,13 @@ class Preparation:
     async def _tokenize(self, job: Job, prompt: Prompt) -> tuple[Sequence[int], bytes, bool]:
         """Token ids of a prompt, without its last piece where that is healed, and the piece's bytes.
 
-        The piece is rare where no token begins with all of it.
+        The piece is rare where no token begins with all of it; it is not healed before a constrained text.
         """
         if self._healer is None or not _is_healed(job, prompt):
             return await self._tokenizer_pool.ids(prompt), b"", False
         healed = self._healer.split(prompt.text)
+        if healed.ids and job.constraint is not None:
+            return await self._tokenizer_pool.ids(prompt), b"", False
         before = await self._tokenizer_pool.ids(PlainPrompt(healed.before)) if healed.before else []
         return [*before, *healed.ids], healed.typed, bool(healed.ids)
 

@@ -19,6 +19,7 @@ from app.completion.suffix import SuffixScanner, likeliest
 from app.completion.words import WordScanner
 from app.engine.interface import Engine, Steps
 from app.engine.messages import Alternative, Generation, Tokens
+from app.errors import GrammarFailedError, InvalidRequestError
 from app.guard.stream import GuardStream
 from app.guard.token_bias import LogitBias
 from app.metrics import Metrics
@@ -82,7 +83,7 @@ class ChoiceWriter:
             _output_guard(run),
             logprobs,
             _word_scanner(run.job),
-            SuffixScanner(run.job.suffix, run.start.prompt.before),
+            SuffixScanner("" if run.job.constraint else run.job.suffix, run.start.prompt.before),
             LineScanner(run.job.lines),
             stream_interval=1 if run.streamed or run.job.is_watched else DETOKENIZED_TOKENS,
         )
@@ -127,6 +128,10 @@ class ChoiceWriter:
         try:
             async with self._engine.generate(self._generation(run, output, banned)) as steps:
                 await self._read(run, output, steps)
+        except GrammarFailedError as error:
+            assert run.job.constraint is not None
+            reason = f"cannot be honoured: {error.message}"
+            raise InvalidRequestError(run.job.constraint.field, reason) from None
         finally:
             self._metrics.generation_tokens.inc(output.tokens)
 
@@ -216,6 +221,7 @@ class ChoiceWriter:
             phrases=run.start.phrases if output.attempt == 1 else (),
             owner=job.owner,
             stream_interval=1 if run.streamed or job.is_watched else REPORTED_TOKENS,
+            grammar=run.start.grammar,
         )
 
     def _bias(self, run: Run) -> LogitBias:

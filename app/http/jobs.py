@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from app.completion.chat_template import ChatPrompt, ChatTemplate, Message, Scalar
+from app.completion.constraint import Constraint
 from app.completion.context_window import keep_characters
 from app.completion.defaults import given, job_with_defaults
 from app.completion.infill import InfillPrompt, Snippet
@@ -31,11 +32,14 @@ CANNOT_FILL = (
 
 
 def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> Job:
-    """The job that a request to `/complete` asks for.
+    """The job that a request to `/complete` asks for; nothing cuts a constrained text at a word.
 
     Raises:
-        InvalidRequestError: The prompt is over its limit, and may not be cut.
+        InvalidRequestError: The prompt is over its limit, and may not be cut; or fields exclude each other.
     """
+    constraint = body.constraint
+    if constraint is not None:
+        _check_uncut(body, constraint)
     prompt = _plain_prompt(body.prompt, limits, refuse=body.truncation == "error")
     filled = _filled_in(prompt, body.suffix, limits)
     return job_with_defaults(
@@ -52,15 +56,33 @@ def complete_job(body: CompleteRequest, settings: Settings, limits: Limits) -> J
         echo=body.echo,
         refuse_truncation=body.truncation == "error",
         token_healing=given(body.token_healing, limits.heals),
-        until=body.until,
+        until=body.until if constraint is None else "token",
         min_confidence=given(body.min_confidence, 0.0),
-        scored=True,
+        scored=constraint is None,
         alternatives=given(body.alternatives, 0),
         phrases=given(body.phrases, []),
         suffix="" if filled else given(body.suffix, ""),
         owner=given(body.cache_salt, ""),
         session=given(body.session, ""),
+        constraint=constraint,
     )
+
+
+def _check_uncut(body: CompleteRequest, constraint: Constraint) -> None:
+    """Refuse what would cut a constrained text, or make another of it.
+
+    Raises:
+        InvalidRequestError: A field asks for that.
+    """
+    asked = {
+        "until": body.until not in (None, "token"),
+        "min_confidence": body.min_confidence,
+        "alternatives": body.alternatives,
+        "phrases": body.phrases,
+    }
+    for field, value in asked.items():
+        if value:
+            raise InvalidRequestError(field, f"not together with {constraint.field}")
 
 
 def infill_job(body: InfillRequest, settings: Settings, limits: Limits) -> Job:
@@ -113,6 +135,7 @@ def completion_jobs(
     scored = bool(body.echo) and body.logprobs is not None
     if scored and body.suffix:
         raise InvalidRequestError("suffix", "echo with logprobs scores a prompt, which has no suffix")
+    constraint = body.constraint
     jobs = [
         _openai_job(
             body,
@@ -126,6 +149,7 @@ def completion_jobs(
             echo=bool(body.echo),
             token_healing=bool(body.token_healing) and not scored,
             scores_prompt=scored,
+            constraint=constraint,
         )
         for prompt in body.prompts
     ]
@@ -154,6 +178,7 @@ def chat_job(body: ChatRequest, settings: Settings, limits: Limits, template: Ch
         reserved=_reply(asked, settings, limits),
         window=limits.sequence_tokens,
         logprobs=given(body.top_logprobs, 0) if body.logprobs else None,
+        constraint=body.constraint,
     )
 
 
@@ -210,11 +235,14 @@ def _openai_job(
     echo: bool = False,
     token_healing: bool = False,
     scores_prompt: bool = False,
+    constraint: Constraint | None = None,
 ) -> Job:
     min_tokens = given(body.min_tokens, 0)
     if scores_prompt:  # clients that only want the prompt's scores ask for one token, and count on it
         min_tokens = max(min_tokens, 1)
     sampling = body.sampling(settings, logprobs=logprobs, logit_bias=_logit_bias(body, limits))
+    if constraint is not None and body.repetition_penalty is None:  # quotes and brackets must repeat
+        sampling = replace(sampling, repetition_penalty=1.0)
     return job_with_defaults(
         settings,
         limits,
@@ -232,6 +260,7 @@ def _openai_job(
         stop_ids=given(body.stop_token_ids, []),
         endless=bool(body.ignore_eos),
         scores_prompt=scores_prompt,
+        constraint=constraint,
     )
 
 

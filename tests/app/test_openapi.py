@@ -40,6 +40,10 @@ MEANINGS = (
     "only the value of n",
     "which has no suffix",
     "no tokens for filling in",
+    "not together with",
+    "cannot be honoured",
+    "should be a JSON schema",
+    "json_schema is required",
 )
 """Why a request may be refused whose form is that of the document."""
 

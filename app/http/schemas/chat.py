@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from app.completion.defaults import given
 from app.completion.job import TokenLogprob
 from app.completion.job import TopLogprob as TopToken
+from app.http.schemas.constraint import ConstrainedRequest
 from app.http.schemas.fields import MANY, ONE, Body, Count, Natural, one_or_many
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
@@ -96,7 +97,7 @@ TemplateVariables = Annotated[
 ]
 
 
-class ChatRequest(OpenAIRequest):
+class ChatRequest(OpenAIRequest, ConstrainedRequest):
     """OpenAI's request for the next turn of a conversation."""
 
     model_config = ConfigDict(
@@ -124,7 +125,6 @@ class ChatRequest(OpenAIRequest):
     modalities: Unsupported = None
     prediction: Unsupported = None
     reasoning_effort: Unsupported = None
-    response_format: Unsupported = None
     tool_choice: Unsupported = None
     tools: Unsupported = None
     verbosity: Unsupported = None

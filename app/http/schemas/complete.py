@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from app.completion.defaults import given
 from app.completion.job import Choice, FinishReason, Outcome, Piece, Policy
+from app.http.schemas.constraint import ConstrainedRequest
 from app.http.schemas.fields import Count, Natural, NonEmpty, Phrases, SessionName, Share
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import TypingRequest
@@ -19,7 +20,7 @@ from app.http.schemas.token_text import token_text, top_texts
 from app.http.schemas.window import WindowReport, window_report
 
 
-class CompleteRequest(TypingRequest):
+class CompleteRequest(TypingRequest, ConstrainedRequest):
     """A prompt and how to continue it; what is absent or null takes the server's default."""
 
     model_config = ConfigDict(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.completion.job import Choice, Piece, TokenLogprob
+from app.http.schemas.constraint import ConstrainedRequest
 from app.http.schemas.fields import Count, Natural, NonEmpty
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason
@@ -31,7 +32,7 @@ def _form(prompt: Any) -> str | None:
     return None
 
 
-class CompletionRequest(OpenAIRequest):
+class CompletionRequest(OpenAIRequest, ConstrainedRequest):
     """OpenAI's request for a completion."""
 
     model_config = ConfigDict(
