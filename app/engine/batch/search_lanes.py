@@ -35,7 +35,8 @@ class SearchLanes:
         self._before: Found | None = None
         self._typed = 0.0
         self._others: list[Found] = []
-        self._search = WordSearch(vocabulary, sequence.typed, self._wanted, sequence.left)
+        biased = sequence.sampler.biased
+        self._search = WordSearch(vocabulary, sequence.typed, self._wanted, sequence.left, biased=biased)
         self._lanes: list[Lane] = []
         self._rows: list[Floats] = []
         self._prefix = sequence.prompt
@@ -50,14 +51,13 @@ class SearchLanes:
         assert self.sequence.lane is not None
         self._lanes = [self.sequence.lane]
         self.logits = logits.copy()
-        self._start(self.sequence.sampler.biased(logits))
+        self._start(logits)
 
     def apply(self, logits: Floats) -> None:
         """Take the logits [B, V] of a decode step, by slot."""
         cache, base = self._cache, len(self._prefix)
         rows = [cache.rows(lane.slot, base, lane.length).copy() for lane in self._lanes]
-        logits = self.sequence.sampler.biased(logits[[lane.slot for lane in self._lanes]])
-        parents = self._search.advance(logits, rows)
+        parents = self._search.advance(logits[[lane.slot for lane in self._lanes]], rows)
         self._go_on([rows[parent] for parent in parents])
 
     def outcome(self) -> list[Found | None]:
@@ -125,7 +125,8 @@ class SearchLanes:
         self._cache.write(lane.slot, base, best.rows)
         self._prefix = np.concatenate([self._prefix, best.word.tokens]).astype(np.int32)
         left = self.sequence.left - len(best.word.tokens)
-        self._search = WordSearch(self._vocabulary, b"", self._wanted, left, within=self._vocabulary.ending)
+        ending, biased = self._vocabulary.ending, self._search.biased
+        self._search = WordSearch(self._vocabulary, b"", self._wanted, left, ending, biased)
         self._start(best.logits)
         return True
 

@@ -8,7 +8,7 @@ token by token until their word has ended; the probabilities of all paths that s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -70,7 +70,7 @@ class Found:
     Attributes:
         word: Its likeliest path.
         mass: Log of the probability of all paths that spell it, its end included.
-        logits: [V] behind the path; None where the path's last token shows the end itself.
+        logits: [V] behind the path, without biases; None where the path's last token shows the end itself.
         rows: Keys and values [2L, n, KV, HD] of the path's tokens; one fewer where `logits` is None.
     """
 
@@ -90,6 +90,7 @@ class WordSearch:
         wanted: Words to find.
         left: Most tokens of a word.
         within: Where nothing is typed, the tokens that may come first.
+        biased: Adds a request's biases to logits; what is kept of them stays the model's own.
         live: Hypotheses whose next token is to be computed; their lanes are the caller's.
         total: Log of the probability that the text goes on with `typed`.
         found: Words that have ended, by their text behind what is typed.
@@ -100,6 +101,7 @@ class WordSearch:
     wanted: int
     left: int
     within: Ints | None = None
+    biased: Callable[[Floats], Floats] = lambda logits: logits
     live: list[Word] = field(default_factory=list)
     total: float = -math.inf
     found: dict[str, Found] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class WordSearch:
 
     def start(self, logits: Floats) -> None:
         """Take the logits [V] behind the prompt."""
-        values = log_softmax(logits)
+        values = log_softmax(self.biased(logits))
         covers, shorter = self.vocabulary.covers(self.typed), self.vocabulary.shorter(self.typed)
         if not self.typed and self.within is not None:
             covers = np.intersect1d(covers, self.within)
@@ -147,7 +149,7 @@ class WordSearch:
         self._steps += 1
         extended: list[tuple[float, int, Word]] = []
         for index, word in enumerate(self.live):
-            values = log_softmax(logits[index])
+            values = log_softmax(self.biased(logits[index]))
             allowed = self._after(word, values, logits[index], rows[index])
             for token in _best(values, allowed, BEAM):
                 longer = word.extended(token, float(values[token]), self.vocabulary.pieces[token])

@@ -643,6 +643,17 @@ def test_alternatives_are_other_words_the_likeliest_first(typed: str) -> None:
     assert scheduler.stats.slots_busy == 0
 
 
+def test_what_a_search_keeps_for_later_requests_has_none_of_its_biases() -> None:
+    scheduler, _ = make(vocabulary=VOCABULARY)
+    sampling = Sampling(logit_bias=((36, 3.0), (61, -2.0)))
+    generation = Generation((11, 36, 53, 60, 3, 51), 4, sampling, typed=b" .", alternatives=2)
+    scheduler.submit(1, generation)
+    drain(scheduler)
+    kept = [(e.tokens[:at], row) for e in scheduler._prefixes.entries for at, row in e.logits.items()]
+    assert len(kept) > 1
+    assert all((row == logits([int(token) for token in tokens])).all() for tokens, row in kept)
+
+
 def test_scores_say_how_sure_each_token_was() -> None:
     scheduler, _ = make(vocabulary=VOCABULARY)
     scheduler.submit(1, Generation((5, 6), max_tokens=3, scores=True))
