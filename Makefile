@@ -16,7 +16,7 @@ COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-heade
 SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/clients --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-clients test-contract test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-clients test-contract test-sessions test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick bench-wheels bench-session peers typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -54,6 +54,9 @@ test-contract: $(VENV)/.dev $(MANIFEST)  ## what the OpenAPI document promises: 
 	AUTOCOMPLETE_PORT=8399 $(BIN)/python -m app & service=$$!; trap "kill $$service; wait $$service" EXIT; \
 		until curl -sf http://127.0.0.1:8399/readyz; do sleep 0.2; done; \
 		TEST_URL=http://127.0.0.1:8399 TEST_EXAMPLES=10 $(BIN)/pytest --no-cov -s --timeout 1800 tests/app/test_openapi.py
+
+test-sessions: $(VENV)/.dev $(MANIFEST)  ## texts typed key by key: 1,000 on scripted logits, 50 on the real file; half an hour
+	TEST_EXAMPLES=1000 $(BIN)/pytest --no-cov -n 4 --timeout 3600 tests/test_typed_sessions.py
 
 test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, with TensorFlow in its own environment
 	.venv-keras/bin/python -m pytest tests/keras
