@@ -11,12 +11,13 @@ BUILD_OPTIONS := --source $(SOURCE) $(if $(ACCEPT_GEMMA_TERMS),--accept-terms)
 export AUTOCOMPLETE_MODEL := $(MODEL)
 endif
 MANIFEST := $(MODEL:.tflite=.manifest.json)
+LLAMA_VIM := tests/artifacts/llama.vim
 FOREIGN := models/artifacts/foreign/SmolLM2-135M-Instruct.litertlm
 COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-header --no-emit-index-url --universal --python-version 3.11
 SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/clients --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve help build verify foreign-model test test-fast test-browser test-examples test-clients test-contract test-sessions test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-fast test-browser test-editors test-examples test-clients test-contract test-sessions test-keras test-foreign ray test-ray \
 	lint format soak chaos bench bench-quick bench-wheels bench-session peers typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -42,6 +43,9 @@ test-fast: $(VENV)/.dev $(MANIFEST)  ## without the real model, processes of ser
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium
 	$(BIN)/pytest tests/browser
+
+test-editors: $(VENV)/.dev $(MANIFEST) $(LLAMA_VIM)  ## llama.vim in Vim asks the service, and what it suggests is accepted; needs vim, tmux, curl
+	LLAMA_VIM=$(LLAMA_VIM) $(CHECK) tests/editors/vim_check.py
 
 test-examples: $(VENV)/.dev $(MANIFEST) examples/node_modules/.ready  ## React, CodeMirror and Monaco as in examples/, in Chromium; needs npm
 	$(BIN)/pytest --no-cov tests/examples
@@ -133,6 +137,12 @@ $(VENV)/.runtime: locks/build.txt
 $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 	$(PIP_INSTALL) -r locks/dev.txt
 	touch $@
+
+# A clone that is there already may be named: make test-editors LLAMA_VIM=~/.vim/plugged/llama.vim
+tests/artifacts/llama.vim:
+	git clone --quiet https://github.com/ggml-org/llama.vim $@.part
+	git -C $@.part checkout --quiet a1c8e6e40cb45df59b78add5b65d575386832465
+	mv $@.part $@
 
 examples/node_modules/.ready: examples/package-lock.json
 	cd examples && npm ci --silent --ignore-scripts
