@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from app.completion.recently_used import RecentlyUsed
 from app.errors import InvalidRequestError
 from app.model.grammar import compile_grammar, grammar_tokenizer
 
@@ -52,7 +52,7 @@ class Constraints:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "grammar")
-        self._known: OrderedDict[tuple[Kind, str], str] = OrderedDict()
+        self._known: RecentlyUsed[tuple[Kind, str], str] = RecentlyUsed(KEPT)
 
     async def of(self, constraint: Constraint) -> str:
         """The grammar of what a constraint permits; see `Generation.grammar`.
@@ -61,17 +61,20 @@ class Constraints:
             InvalidRequestError: It is malformed, too large, or asks for what cannot be honoured.
         """
         key = (constraint.kind, constraint.text)
-        if key not in self._known:
+        grammar = self._known.get(key)
+        if grammar is None:
             try:
                 grammar = await asyncio.get_running_loop().run_in_executor(self._thread, _compiled, *key)
             except ValueError as error:
-                reason = " ".join(str(error).split())[:LONGEST_REASON]
-                raise InvalidRequestError(constraint.field, f"cannot be honoured: {reason}") from None
-            self._known[key] = grammar
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key]
+                raise refusal(constraint, str(error)) from None
+            self._known.keep(key, grammar)
+        return grammar
+
+
+def refusal(constraint: Constraint, reason: str) -> InvalidRequestError:
+    """The error that says why a constraint cannot be honoured."""
+    reason = " ".join(reason.split())[:LONGEST_REASON]
+    return InvalidRequestError(constraint.field, f"cannot be honoured: {reason}")
 
 
 def _compiled(kind: Kind, text: str) -> str:

@@ -211,7 +211,7 @@ class Preparation:
         async def tokenize(text: str) -> list[int]:
             return await self._tokenizer_pool.ids(PlainPrompt(text)) if text else []
 
-        healer = self._healer if job.token_healing else None
+        healer = self._healer if job.token_healing and job.constraint is None else None
         ids = await infill_ids(prompt, self._infill_tokens, tokenize, healer)
         window = lay_out(
             ids,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.completion.constraint import refusal
 from app.completion.detokenizer import Detokenizer
 from app.completion.job import AlternativeText, Job, Piece
 from app.completion.line_limits import LineScanner
@@ -19,7 +20,7 @@ from app.completion.suffix import SuffixScanner, likeliest
 from app.completion.words import WordScanner
 from app.engine.interface import Engine, Steps
 from app.engine.messages import Alternative, Generation, Tokens
-from app.errors import GrammarFailedError, InvalidRequestError
+from app.errors import GrammarFailedError
 from app.guard.stream import GuardStream
 from app.guard.token_bias import LogitBias
 from app.metrics import Metrics
@@ -130,8 +131,7 @@ class ChoiceWriter:
                 await self._read(run, output, steps)
         except GrammarFailedError as error:
             assert run.job.constraint is not None
-            reason = f"cannot be honoured: {error.message}"
-            raise InvalidRequestError(run.job.constraint.field, reason) from None
+            raise refusal(run.job.constraint, error.message) from None
         finally:
             self._metrics.generation_tokens.inc(output.tokens)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -22,7 +23,7 @@ from app.engine.config import EngineConfig
 from app.engine.failures import FAILURES
 from app.engine.link import Link
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Sampling
-from app.errors import EngineFailedError, ModelRefusedError, NotReadyError
+from app.errors import EngineFailedError, GrammarFailedError, ModelRefusedError, NotReadyError
 from app.model.file import open_model_file
 from models.checkpoint.numpy_decoder import Reference
 from tests.descriptors import files_left
@@ -162,6 +163,14 @@ async def test_a_malformed_generation_fails_alone(engine: EngineClient) -> None:
         with pytest.raises(EngineFailedError, match="a token id is outside the vocabulary"):
             await complete(engine, Generation((99_999,), max_tokens=3))
         await anext(steps)
+
+
+async def test_a_grammar_that_cannot_be_followed_is_no_trouble_of_the_engine(engine: EngineClient) -> None:
+    grammar = json.dumps({"lark_grammar": "start: nothing"})
+    for _ in range(6):
+        with pytest.raises(GrammarFailedError, match="nothing"):
+            await complete(engine, Generation((1, 2), 4, grammar=grammar))
+    assert engine.trouble is None
 
 
 async def test_an_engine_that_is_not_started_is_not_ready(tiny_model: TinyModel) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from app.engine.messages import Generation
+from app.errors import GrammarFailedError
 from app.model.vocabulary import Vocabulary
 from tests.app.asking import complete, events
 from tests.app.conftest import Serve
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, FakeSteps
 
 pytestmark = pytest.mark.anyio
 
@@ -112,3 +116,25 @@ async def test_a_penalty_that_a_request_names_holds(serve: Serve) -> None:
         route = "/v1/completions"
         await client.post(route, json=ROUTES[route] | CHOICE | {"repetition_penalty": 1.25})
     assert engine.generations[0].sampling.repetition_penalty == 1.25
+
+
+class CostlyGrammar(FakeEngine):
+    """Finds each grammar too costly for its tokens."""
+
+    @asynccontextmanager
+    async def generate(self, generation: Generation) -> AsyncIterator[FakeSteps]:
+        assert generation.grammar
+        raise GrammarFailedError("too many states")
+        yield
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_is_too_costly_for_the_engine_is_refused_alike(
+    serve: Serve, route: str, stream: bool
+) -> None:
+    async with serve(CostlyGrammar(), vocabulary=VOCABULARY) as client:
+        answer = await client.post(route, json=ROUTES[route] | CHOICE | {"stream": stream})
+    error = answer.json()["error"]
+    assert answer.status_code == (422 if route == "/complete" else 400)
+    assert error["message"] == "guided_choice: cannot be honoured: too many states"
