@@ -158,7 +158,7 @@ def _limits(settings: Settings, model: ServedModel, *, heals: bool) -> Limits:
         vocabulary_size=model.manifest.vocabulary_size,
         refused=(*model.refused, *(() if heals else NEEDS_BYTES)),
         heals=heals,
-        fills=bool(model.manifest.infill_tokens),
+        fills=bool(model.manifest.infill_tokens) and settings.fill_in,
     )
 
 

@@ -174,6 +174,12 @@ class Settings(BaseSettings):
         "fit what is typed; read at start",
     )
 
+    fill_in: bool = Field(
+        default=True,
+        description="A model that has tokens for filling in the middle reads the text behind the caret; off "
+        "where it was not trained with them",
+    )
+
     # The guard
     profanity: Literal["off", "mask", "reject"] = Field(
         default="reject",

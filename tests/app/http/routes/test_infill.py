@@ -206,6 +206,15 @@ async def test_a_model_without_the_tokens_says_what_to_serve(serve: Serve) -> No
     assert "Qwen2.5-Coder" in answer.json()["error"]["message"]
 
 
+async def test_a_model_that_was_not_trained_with_them_may_be_kept_from_it(serve: Serve) -> None:
+    engine = FakeEngine()
+    async with serve(engine, fill_in=False, **FILLS) as client:
+        answer = await client.post("/infill", json=BODY)
+        await complete(client, prompt="a =", suffix=" lazy")
+    assert answer.status_code == 422
+    assert bytes(engine.generations[0].prompt) == b"a ="
+
+
 async def test_what_a_plugin_sizes_its_requests_by(serve: Serve) -> None:
     async with serve(**FILLS) as client:
         props, model = (await client.get("/props")).json(), (await client.get("/model")).json()
