@@ -1,4 +1,7 @@
-"""What clients have sent, byte for byte, is answered: `make test-clients` records it (tests/clients)."""
+"""What clients have sent, byte for byte, is answered: `make test-clients` records it (tests/clients).
+
+Those of llama.vim were recorded from Vim.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.app.asking import FOX
+from tests.fakes import infill_manifest
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.http"))
 ORIGIN = "http://page.example"
@@ -30,13 +34,13 @@ def send(url: str, request: bytes) -> HTTPResponse:
 
 def test_each_client_has_been_recorded() -> None:
     clients = {file.stem.rpartition("-")[0] for file in RECORDED}
-    assert clients == {"ai-sdk", "java", "litellm", "lm-eval", "openai-browser", "openai-npm"}
+    assert clients == {"ai-sdk", "java", "litellm", "llama-vim", "lm-eval", "openai-browser", "openai-npm"}
 
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
 def test_a_recorded_request_is_answered(listen: Callable[..., str], file: Path) -> None:
     request = file.read_bytes()
-    answer = send(listen(cors_origins=(ORIGIN,)), request)
+    answer = send(listen(cors_origins=(ORIGIN,), manifest=infill_manifest()), request)
     text: str = answer.text  # type: ignore[attr-defined]
     assert answer.status == 200, text
     if request.startswith(b"OPTIONS"):
@@ -52,6 +56,9 @@ def test_a_recorded_request_is_answered(listen: Callable[..., str], file: Path) 
         ends = ("data: [DONE]", "response.completed")
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert any(end in text.strip().split("\n\n")[-1] for end in ends)
+    elif b"/infill" in head:
+        predicted = json.loads(body)["n_predict"]
+        assert json.loads(text).get("content") == (FOX if predicted else None)
     elif b"/responses" in head:
         assert json.loads(text)["output"][0]["content"][0]["text"] == FOX
     else:
