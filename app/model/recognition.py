@@ -7,6 +7,8 @@ import re
 import zipfile
 from pathlib import Path
 
+POINTS = b"version https://git-lfs.github.com/"
+POINTER = "it is a pointer of Git LFS and not the file itself; fetch that in its repository: git lfs pull"
 BUILD = "python -m models build --source"
 
 
@@ -21,11 +23,22 @@ def advice(path: Path) -> str | None:
             head = file.read(8)
     except OSError:
         return None
+    if is_pointer(path):
+        return POINTER
     if head[:4] == b"GGUF":
         return f"it is a GGUF checkpoint; build a model file from it: {BUILD} {path}"
     if head[4:8] == b"TFL3":
         return None
     return _of_file(path)
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file only says which one Git LFS has in its place, as it does without that extension."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(POINTS)) == POINTS
+    except OSError:
+        return False
 
 
 def _of_file(path: Path) -> str | None:
@@ -76,7 +89,9 @@ def _is_mlx(config: Path) -> bool:
 
 
 def _of_name(path: Path) -> str | None:
-    """A hub's name: two words without an ending that a file would have."""
+    """A hub's name: two words without an ending that a file would have; or an address."""
+    if re.match(r"https?:/", str(path)):
+        return f"addresses are not fetched; fetch the model first and build it: {BUILD} PATH"
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(path)) or path.suffix in (".tflite", ".gguf"):
         return None
     return (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.model.recognition import POINTER, is_pointer
 from models.errors import SourceError
 
 
@@ -123,7 +124,8 @@ def read_json(path: Path) -> Fields:
     except FileNotFoundError:
         raise SourceError(f"{path}: not found") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{path}: not readable as JSON: {error}") from None
+        reason = POINTER if is_pointer(path) else f"not readable as JSON: {error}"
+        raise SourceError(f"{path}: {reason}") from None
     if not isinstance(found, dict):
         raise SourceError(f"{path}: holds no JSON object")
     return Fields(path, found)

@@ -91,7 +91,7 @@ def _declared_ends(folder: Path, config: Fields) -> set[int]:
     for fields in files:
         ids = fields.get("eos_token_id", [])
         for i in ids if isinstance(ids, list) else [ids]:
-            if not isinstance(i, int) or not 0 <= i < config.count("vocab_size"):
+            if type(i) is not int or not 0 <= i < config.count("vocab_size"):
                 raise fields.error(f"eos_token_id is {ids!r}, expected token ids")
             found.add(i)
     return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.checkpoint.architecture import Architecture
 from models.checkpoint.weights import Lazy
+from app.model.recognition import POINTER, is_pointer
 from models.errors import SourceError
 from models.sources.family import Family
 from models.sources.fields import read_json
@@ -135,7 +136,8 @@ def _tensors(folder: Path) -> dict[str, Lazy]:
                     if not short.startswith(OTHERS) and not short.endswith(BUFFERS):
                         found[short] = _entry(path, file, name)
         except (OSError, SafetensorError) as error:
-            raise SourceError(f"{path}: not readable as safetensors: {error}") from None
+            reason = POINTER if is_pointer(path) else f"not readable as safetensors: {error}"
+            raise SourceError(f"{path}: {reason}") from None
     return found
 
 

@@ -12,6 +12,7 @@ from models.checkpoint.architecture import Checkpoint
 from models.downloads import gemma
 from models.errors import SourceError
 from models.sources import DEFAULT, checkpoint_of, read_checkpoint
+from tests.models.sources.test_hugging_face import write_folder
 from tests.tiny import TOY_VOCABULARY, gguf_fields, gguf_tensors, tiny_checkpoint, write_gguf
 
 TOY = tiny_checkpoint("llama", TOY_VOCABULARY)
@@ -69,6 +70,22 @@ def test_hub_names_and_other_files_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(SourceError, match="build its folder: python -m models build --source "):
         read_checkpoint(tmp_path / "model.safetensors")
+
+
+def test_a_pointer_of_git_lfs_is_named_wherever_a_file_is_read(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 270\n"
+    folder = write_folder(tmp_path, TOY)
+    for file in (folder / "model.safetensors", folder / "tokenizer.json", tmp_path / "toy.gguf"):
+        content = file.read_bytes() if file.exists() else b""
+        file.write_text(pointer)
+        with pytest.raises(SourceError, match=f"{file.name}: it is a pointer of Git LFS .* git lfs pull"):
+            read_checkpoint(file if file.suffix == ".gguf" else folder)
+        file.write_bytes(content)
+
+
+def test_an_address_is_not_fetched() -> None:
+    with pytest.raises(SourceError, match="addresses are not fetched; fetch the model first"):
+        read_checkpoint(Path("https://models.example/org/name"))
 
 
 def test_a_split_file_says_how_to_join_it(tmp_path: Path) -> None:
