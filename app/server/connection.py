@@ -27,6 +27,9 @@ LAST_REQUEST_SECONDS = 0.5
 SPARE_CONNECTIONS = 20
 """Over the cap, for the probes: each is read for one request; the oldest makes room for the newest."""
 
+MOST_PIPELINED = 16
+"""Requests behind the one that runs, until which more is read: else nobody would see that the client leaves."""
+
 SPARE_SECONDS = 1.0
 """For the request of a spare connection."""
 
@@ -95,6 +98,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._receiving = False
         self._ending = False
         self._deaf = False
+        self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head; over the cap, for a short time."""
@@ -113,6 +117,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._expect(None)
         self._unread.end()
         self._spare.pop(self, None)
+        if self._running is not None and not self._running.response_complete:  # uvicorn tells the newest only
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -170,6 +177,8 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             self._expect(None)
         super().on_headers_complete()
+        if len(self.pipeline) < MOST_PIPELINED:
+            self.flow.resume_reading()
         if self._ending:
             self.cycle.keep_alive = False
 
@@ -197,6 +206,7 @@ class BoundedConnection(HttpToolsProtocol):
             super().shutdown()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
         plain = cycle.scope["http_version"] in ("0.9", "1.0")
         super()._start_asgi_task(cycle, without_chunks(cycle, app) if plain else app)
 

@@ -286,6 +286,23 @@ def test_a_client_that_leaves_frees_its_slot(listen: Listen, stream: bool) -> No
     wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
 
 
+@pytest.mark.parametrize("behind", [1, 3])
+def test_a_client_that_leaves_with_further_requests_behind_frees_its_slot(
+    listen: Listen, behind: int
+) -> None:
+    engine = FakeEngine(pause=0.02, scripts=["x" * 2000])
+    url = listen(engine)
+    with connected(url) as connection:
+        body = json.dumps({"prompt": "x", "stream": True, "max_tokens": 200}).encode()
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: engine.running == 1)
+        for _ in range(behind):
+            connection.sendall(b"GET /model HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.05)
+    wait_until(lambda: engine.running == 0)
+    wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
+
+
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
