@@ -9,9 +9,9 @@ from typing import Any
 import ml_dtypes  # noqa: F401  # gives NumPy the number format bfloat16
 import numpy as np
 
+from app.model.recognition import POINTER, is_pointer
 from models.checkpoint.architecture import Architecture
 from models.checkpoint.weights import Lazy
-from app.model.recognition import POINTER, is_pointer
 from models.errors import SourceError
 from models.sources.family import Family
 from models.sources.fields import read_json
