@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from models.graphs.characters import character_table, split_characters
 from models.graphs.merge_table import BYTES, SEAM_FACTOR, SEAM_SLOTS, MergeTable
 from models.graphs.pair_table import Integers, PairTable
 from models.tflite.graph import Graph, Tensor
-from models.tflite.ops import cast, gather, shape, while_loop
+from models.tflite.ops import cast, gather, maximum, shape, while_loop
 from models.tflite.sequence_ops import (
     both,
     cumsum,
@@ -45,6 +48,10 @@ def merge(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
         Symbols of `table`, int32 [m].
     """
     part = _parts(symbol, word, table)
+    if word is not None and table.characters:
+        characters = character_table(table.characters, marked=False)
+        symbol, kept = split_characters(symbol, characters, table.first_made - BYTES)
+        part = gather(part, kept)
     state = (symbol, part, _ranks(symbol, part, table))
     return while_loop(_condition(symbol.graph), _round(symbol.graph, table), state)[0]
 
@@ -56,9 +63,30 @@ def _parts(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
         seam = gather(seams, floor_mod(previous(symbol, 0) * SEAM_FACTOR + symbol, SEAM_SLOTS))
         return cumsum(cast(equal(cast(seam, "int32"), 0), "int32"))
     byte = minimum(symbol, BYTES - 1) if table.first_made > BYTES else symbol  # an added token is a word
-    seam = gather(seams, previous(byte, 0) * BYTES + byte)
-    opens = either(not_equal(word, previous(word, -1)), equal(cast(seam, "int32"), 0))
+    seam = cast(gather(seams, previous(byte, 0) * BYTES + byte), "int32")
+    if len(table.wide_seams):
+        seam = seam + _wide_seams(byte, table)
+    opens = either(not_equal(word, previous(word, -1)), equal(seam, 0))
     return cumsum(cast(opens, "int32"))
+
+
+def _wide_seams(byte: Tensor, table: MergeTable) -> Tensor:
+    """1 where some merge joins two characters of three bytes between a byte and the one before, int32 [n]."""
+
+    def numbers(values: Integers) -> Tensor:
+        return byte.graph.constant(values, "int32")
+
+    each = np.arange(BYTES)
+    second = following(byte, 0)
+    high = gather(numbers(np.where(each & 0xF0 == 0xE0, (each & 15) << 12, -(2**16))), byte)
+    low = gather(numbers(each & 63), second) * 64 + gather(numbers(each & 63), following(second, 0))
+    point = high + low  # negative where no character of three bytes begins
+    before = point
+    for _ in range(3):
+        before = previous(before, -1)
+    slot = floor_mod(maximum(before, 0) * SEAM_FACTOR + maximum(point, 0), SEAM_SLOTS)
+    joins = cast(gather(byte.graph.constant(table.wide_seams), slot), "int32")
+    return select(greater(minimum(before, point), -1), joins, 0)
 
 
 def _state(graph: Graph) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,29 +45,30 @@ class CharacterTable:
     symbol: Integers
 
 
-def character_table(characters: Mapping[str, int]) -> CharacterTable:
-    """Symbols of characters; those of ASCII are their bytes, and U+2581 is a space."""
+def character_table(characters: Mapping[str, int], *, marked: bool = True) -> CharacterTable:
+    """Symbols of characters; those of ASCII are their bytes, and U+2581 is a space if `marked`."""
     symbols = np.full(BEYOND + PAGE, -1, np.int32)
     symbols[:0x80] = np.arange(0x80)
     for character, symbol in characters.items():
         symbols[ord(character)] = symbol
-    symbols[ord(SPACE_MARK)] = SPACE
+    if marked:
+        symbols[ord(SPACE_MARK)] = SPACE
     pages, page = np.unique(symbols.reshape(-1, PAGE), axis=0, return_inverse=True)
     return CharacterTable((page.reshape(-1) * PAGE).astype(np.int32), pages.reshape(-1))
 
 
-def split_characters(code: Tensor, characters: Mapping[str, int], added: int) -> Tensor:
+def split_characters(code: Tensor, table: CharacterTable, added: int) -> tuple[Tensor, Tensor]:
     """Symbols of a text's characters; the bytes of a character without one stay as they are.
 
     Args:
         code: Bytes and, from BYTES on, added tokens, int32 [n].
-        characters: Symbols beyond ASCII.
+        table: Symbols of characters.
         added: The number of added tokens.
 
     Returns:
-        Symbols, int32 [m].
+        Symbols, and where each begins, int32 [m].
     """
-    g, table = code.graph, character_table(characters)
+    g = code.graph
     point, spans = _code_points(code, added)
     offset = floor_mod(point, PAGE)
     page = gather(g.constant(table.page), (point - offset) / PAGE)
@@ -81,7 +82,7 @@ def split_characters(code: Tensor, characters: Mapping[str, int], added: int) ->
         inside = reaches if inside is None else either(inside, reaches)
     assert inside is not None
     kept = where(equal(cast(inside, "int32"), 0))
-    return gather(select(known, symbol, code), kept)
+    return gather(select(known, symbol, code), kept), kept
 
 
 def _code_points(code: Tensor, added: int) -> tuple[Tensor, Tensor]:

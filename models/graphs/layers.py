@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -89,6 +89,8 @@ class Layers:
         if self.arch.gated:
             gate = self.parameters.linear(g, f"{n}.gate", y)
             hidden = _activate(gate, self.arch.activation) * up
+        elif self.arch.activation == "xielu":
+            hidden = _xielu(up, self.parameters.numbers(f"{n}.curve"))
         else:
             hidden = _activate(up, self.arch.activation)
         if "down_mix" in self.parameters:
@@ -149,6 +151,13 @@ def _activate(x: Tensor, activation: Activation) -> Tensor:
             return positive * positive
         case _:
             return ops.gelu(x, approximate=activation == "gelu_tanh")
+
+
+def _xielu(x: Tensor, curve: Sequence[float]) -> Tensor:
+    p, n, b = curve
+    above = ops.maximum(x, 0.0)
+    below = x - above
+    return above * above * p + (ops.exp(below) - 1.0 - below) * n + x * b
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ SPARSE = 2**16
 """Up to so many symbols, one merge each, the merges are a table of sparse rows."""
 
 SEAM_SLOTS, SEAM_FACTOR = 262_139, 4099
-"""Of the hashed table of seams: its prime length, and what a symbol's number is multiplied by."""
+"""Of the hashed tables of seams: their prime length, and what the first number of a pair is multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class MergeTable:
         late: [merges + 1], 1 for a merge that makes a part of an earlier one; empty if there is none.
         seams: 1 if some merge joins two symbols between x and y, bytes or characters: [65536] at
             256 * x + y, or at (x * SEAM_FACTOR + y) modulo SEAM_SLOTS, where it is 1 for some others, too.
-        characters: Symbols by character.
+        wide_seams: The same for two characters of three bytes each, by their code points, whose merges are
+            not in `seams` then: [SEAM_SLOTS]; empty where `seams` tells of all.
+        characters: Symbols by character: where characters are merged, those beyond ASCII; else those whose
+            bytes become one symbol whatever stands beside them.
         ids: Token of each symbol, [symbols]; -1 for a byte that no token stands for.
     """
 
@@ -43,6 +47,7 @@ class MergeTable:
     made: Integers
     late: npt.NDArray[np.uint8]
     seams: npt.NDArray[np.uint8]
+    wide_seams: npt.NDArray[np.uint8]
     characters: Mapping[str, int]
     ids: Integers
 
@@ -73,12 +78,16 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
         ranks = sparse_rows([(left, right) for left, right in pairs.tolist()], count)
     else:
         ranks = hashed(pairs, count)
+    if ranks.factor and not vocabulary.byte_ids:
+        characters = _whole_characters(pairs, made, symbols, count)
+    seams, wide_seams = _seams(vocabulary, symbols, wide=bool(ranks.factor))
     return MergeTable(
         ranks=ranks,
         first_made=first_made,
         made=np.array([], np.int32) if in_order else np.append(made, -1).astype(np.int32),
         late=_late(pairs, made, count),
-        seams=_seams(vocabulary, symbols),
+        seams=seams,
+        wide_seams=wide_seams,
         characters=characters,
         ids=_ids(vocabulary, symbols),
     )
@@ -123,17 +132,79 @@ def _late(pairs: npt.NDArray[np.int64], made: Integers, symbols: int) -> npt.NDA
     return np.append(late, False).astype(np.uint8) if late.any() else np.array([], np.uint8)
 
 
-def _seams(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> npt.NDArray[np.uint8]:
-    if not vocabulary.byte_ids:
-        seams = np.zeros((BYTES, BYTES), np.uint8)
-        for first, second in vocabulary.merges:
-            seams[first[-1], second[0]] = 1
-        return seams.reshape(-1)
-    joined = {(left.decode()[-1], right.decode()[0]) for left, right in vocabulary.merges}
-    seams = np.zeros(SEAM_SLOTS, np.uint8)
-    for before, after in joined:
-        seams[(symbols[before.encode()] * SEAM_FACTOR + symbols[after.encode()]) % SEAM_SLOTS] = 1
-    return seams
+def _whole_characters(
+    pairs: npt.NDArray[np.int64], made: Integers, symbols: Mapping[bytes, int], count: int
+) -> dict[str, int]:
+    """Characters whose bytes merge to one symbol before anything beside them could take a part of them."""
+    ranks = {(left, right): rank for rank, (left, right) in enumerate(pairs.tolist())}
+    first = np.full((2, count), len(ranks), np.int64)
+    for side in (0, 1):  # the first merge that takes each symbol as its left, or its right part
+        np.minimum.at(first[side], pairs[:, side], np.arange(len(ranks)))
+    found = {}
+    for token, number in symbols.items():
+        text = token.decode(errors="replace")
+        one = 1 < len(token) <= 4 and len(text) == 1 and text != "\ufffd"
+        if one and _closes(token, ranks, made, first):
+            found[text] = number
+    return found
+
+
+def _closes(
+    raw: bytes, ranks: Mapping[tuple[int, int], int], made: Integers, first: npt.NDArray[np.int64]
+) -> bool:
+    """Whether bytes merge to one symbol, whatever stands beside them.
+
+    Each symbol at an edge must be taken from inside before the first merge that could take it from outside.
+    """
+    parts = [*raw]
+    worst = [-1, -1]  # the highest rank since the symbol at the left, at the right edge is there
+    while len(parts) > 1:
+        rank, at = min((ranks.get(pair, len(ranks)), at) for at, pair in enumerate(pairwise(parts)))
+        if rank == len(ranks):
+            return False
+        worst = [max(rank, worst[0]), max(rank, worst[1])]
+        if at == 0:
+            if first[1][parts[0]] <= worst[0]:
+                return False
+            worst[0] = -1
+        if at == len(parts) - 2:
+            if first[0][parts[-1]] <= worst[1]:
+                return False
+            worst[1] = -1
+        parts[at : at + 2] = [int(made[rank])]
+    return True
+
+
+def _seams(
+    vocabulary: Vocabulary, symbols: Mapping[bytes, int], *, wide: bool
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """`seams` and `wide_seams`."""
+    hashed_seams = np.zeros(SEAM_SLOTS, np.uint8)
+    if vocabulary.byte_ids:
+        joined = {(left.decode()[-1], right.decode()[0]) for left, right in vocabulary.merges}
+        for last, first in joined:
+            hashed_seams[_slot(symbols[last.encode()], symbols[first.encode()])] = 1
+        return hashed_seams, hashed_seams[:0]
+    seams = np.zeros((BYTES, BYTES), np.uint8)
+    for left, right in vocabulary.merges:
+        before, after = _wide_point(left[-3:]), _wide_point(right[:3])
+        if wide and before is not None and after is not None:
+            hashed_seams[_slot(before, after)] = 1
+        else:
+            seams[left[-1], right[0]] = 1
+    return seams.reshape(-1), hashed_seams[: SEAM_SLOTS * wide]
+
+
+def _slot(before: int, after: int) -> int:
+    """Where a hashed table of seams has a pair of numbers."""
+    return (before * SEAM_FACTOR + after) % SEAM_SLOTS
+
+
+def _wide_point(raw: bytes) -> int | None:
+    """Code point of a character of three bytes; None for other bytes."""
+    if len(raw) != 3 or raw[0] & 0xF0 != 0xE0 or raw[1] & 0xC0 != 0x80 or raw[2] & 0xC0 != 0x80:
+        return None
+    return (raw[0] & 15) << 12 | (raw[1] & 63) << 6 | raw[2] & 63
 
 
 def _ids(vocabulary: Vocabulary, symbols: Mapping[bytes, int]) -> Integers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.checkpoint.vocabulary import Vocabulary
 from models.graphs.added_tokens import replace_added, replace_words, token_trie
 from models.graphs.bpe_merges import merge
-from models.graphs.characters import put_spaces, split_characters
+from models.graphs.characters import character_table, put_spaces, split_characters
 from models.graphs.merge_table import BYTES, merge_table
 from models.graphs.pre_tokenizer import number_words
 from models.graphs.split import split_words
@@ -46,7 +46,8 @@ def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
     if vocabulary.added:
         symbol = replace_added(symbol, token_trie([text for text, _ in vocabulary.added]))
     if vocabulary.byte_ids:
-        symbol = split_characters(symbol, table.characters, len(vocabulary.added))
+        characters = character_table(table.characters)
+        symbol, _ = split_characters(symbol, characters, len(vocabulary.added))
         symbol = put_spaces(symbol, vocabulary)
         return gather(ids, merge(symbol, None, table))
     if vocabulary.patterns:

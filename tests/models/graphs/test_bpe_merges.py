@@ -135,6 +135,40 @@ def test_merging_is_sequential_byte_pair_encoding(
     assert run(encoded) == [merge_one_by_one(word, toys.merges) for word in encoded]
 
 
+@st.composite
+def vocabularies_of_bytes(draw: st.DrawFn) -> Vocabulary:
+    """Merges of earlier products from bytes on, inside of characters and across them, in any order."""
+    known = [bytes([byte]) for byte in sorted({*"กข界é a".encode()})]
+    merges = []
+    for _ in range(draw(st.integers(1, 25))):
+        left, right = draw(st.sampled_from(known)), draw(st.sampled_from(known))
+        if left + right not in known:
+            known.append(left + right)
+            merges.append((left, right))
+    merges = draw(st.permutations(merges))
+    tokens = (*(token for token in known if len(token) == 1), *(left + right for left, right in merges))
+    return Vocabulary(tokens, tuple(merges), frozenset(), digits=False)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    toys=vocabularies_of_bytes(),
+    words=st.lists(
+        st.lists(st.sampled_from(["ก", "ข", "界", "é", " ", "a", "กข", b"\xe0", b"\xb8\x81"]), min_size=1),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_merging_across_characters_of_three_bytes(
+    compiled: Compile, toys: Vocabulary, words: list[list[str | bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.graphs.merge_table.SPARSE", 0)
+    run = compile_merge(compiled, toys)
+    assert len(merge_table(toys).wide_seams) > 0
+    encoded = [b"".join(x if isinstance(x, bytes) else x.encode() for x in word) for word in words]
+    assert run(encoded) == [merge_one_by_one(word, toys.merges) for word in encoded]
+
+
 @pytest.mark.parametrize("word", [b"a" * 1000, b"ab" * 500])
 def test_long_words(compiled: Compile, word: bytes) -> None:
     merges = ("a b", "a a", "ab ab", "aa aa", "aaaa aaaa")

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from models.checkpoint.vocabulary import Prefix, Vocabulary
-from models.graphs.characters import put_spaces, split_characters
+from models.graphs.characters import character_table, put_spaces, split_characters
 from models.graphs.merge_table import BYTES
 from models.tflite.graph import Array
 
 Compile = Callable[..., Callable[..., Array]]
 
 CHARACTERS = {"é": 300, "你": 301, "😀": 302, "\u07ff": 303, "\u0800": 304, "\U0010ffff": 305}
+TABLE = character_table(CHARACTERS)
 PLAIN = Vocabulary((b"<x>",), (), frozenset(), digits=False, added=((b"<x>", 0),))
 TOKEN = BYTES
 
@@ -23,7 +24,7 @@ def codes(text: bytes) -> Array:
 
 
 def test_characters_become_symbols_and_others_stay_bytes(compiled: Compile) -> None:
-    run = compiled(lambda code: split_characters(code, CHARACTERS, 0), codes(b"a"))
+    run = compiled(lambda code: split_characters(code, TABLE, 0)[0], codes(b"a"))
     assert run(codes("aé你😀".encode())).tolist() == [ord("a"), 300, 301, 302]
     assert run(codes("\u07ff\u0800\U0010ffff\x7f".encode())).tolist() == [303, 304, 305, 0x7F]
     assert run(codes("è好€".encode())).tolist() == list("è好€".encode())
@@ -32,14 +33,14 @@ def test_characters_become_symbols_and_others_stay_bytes(compiled: Compile) -> N
 
 
 def test_bytes_that_are_no_utf8_stay_as_they_are(compiled: Compile) -> None:
-    run = compiled(lambda code: split_characters(code, CHARACTERS, 0), codes(b"a"))
+    run = compiled(lambda code: split_characters(code, TABLE, 0)[0], codes(b"a"))
     for text in (b"\xc3", b"\xc3a\xa9", b"\xe4\xbd", b"\xa0\xa0", b"\xc0\x80\xff", b"\xf0\x9f\x98"):
         assert run(codes(text)).tolist() == list(text)
     assert run(codes(b"\xc3\xa9\xa9")).tolist() == [300, 0xA9]
 
 
 def test_an_added_token_is_a_symbol_already(compiled: Compile) -> None:
-    run = compiled(lambda code: split_characters(code, CHARACTERS, 1), codes(b"a"))
+    run = compiled(lambda code: split_characters(code, TABLE, 1)[0], codes(b"a"))
     assert run(np.array([TOKEN, 0xC3, 0xA9, TOKEN], np.int32)).tolist() == [TOKEN, 300, TOKEN]
 
 

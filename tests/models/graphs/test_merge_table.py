@@ -85,6 +85,19 @@ def test_seams_are_the_bytes_between_which_merges_join() -> None:
     assert [bytes(pair) for pair in np.argwhere(seams).tolist()] == [b"aa", b"ab", b"ba", b"bc"]
 
 
+def test_seams_of_large_vocabularies_tell_characters_of_three_bytes_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.graphs.merge_table.SPARSE", 0)
+    near, far, right = "ก".encode(), "ข".encode(), "界".encode()
+    parts = (near, far, right, right[:2], near + right, near + right[:2])
+    merges = ((near, right), (near, right[:2]), (b"a", right))
+    table = merge_table(replace(ABC, tokens=(*ABC.tokens, *parts, b"a" + right), merges=merges))
+    assert np.flatnonzero(table.wide_seams).tolist() == [(ord("ก") * SEAM_FACTOR + ord("界")) % SEAM_SLOTS]
+    pairs = np.argwhere(table.seams.reshape(256, 256)).tolist()
+    assert [bytes(pair) for pair in pairs] == [b"a" + right[:1], near[-1:] + right[:1]]
+
+
 def test_ids_are_the_tokens_of_the_symbols() -> None:
     ids = merge_table(ABC).ids.tolist()
     assert ids[256:] == [3, 4, 5, 6]
