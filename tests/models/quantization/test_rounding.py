@@ -119,3 +119,12 @@ def test_products_with_the_inputs_that_were_seen_change_less(dtype: Dtype, colum
     assert errors[0].sum() < 0.5 * errors[1].sum()
     assert (errors[0] < errors[1]).mean() >= 0.9
     assert np.abs(compensated.values).max() <= LEVELS[dtype]
+
+
+@pytest.mark.parametrize("columns", [9, 32, 37])
+def test_a_large_triangle_is_inverted_by_its_halves(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = matrix(2, 80, columns)
+    whole = Rounding.of(rows.T @ rows)
+    monkeypatch.setattr("models.quantization.rounding.HALVED", 4)
+    assert np.allclose(Rounding.of(rows.T @ rows).carry, whole.carry, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(whole.carry, np.triu(whole.carry))
