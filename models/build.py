@@ -17,6 +17,7 @@ from models.errors import BuildError
 from models.evaluation.perplexity import WINDOW, cut, measure, read_text
 from models.graphs.decoder import Decoder
 from models.graphs.layers import Layers
+from models.graphs.merge_table import merge_table
 from models.graphs.serving_default import Generation, write_serving
 from models.graphs.tokenizer import write_tokenizer
 from models.manifest import make_manifest
@@ -62,6 +63,7 @@ def build(options: BuildOptions, stages: Stages) -> Manifest:
         checkpoint = _checkpoint(options)
         check(checkpoint, options)
         _check_template(checkpoint)
+        _check_tokenizer(checkpoint)
     with stages.stage("Fetch the custom operators"):
         wheel = fetch_wheel("tensorflow-text", options.downloads)
         text_ops = extract_text_ops(wheel, options.output.parent / "text_ops")
@@ -162,6 +164,18 @@ def _check_template(checkpoint: Checkpoint) -> None:
         compile_template(checkpoint.chat_template or "")
     except ModelRefusedError as error:
         raise BuildError(f"{checkpoint.source}: {error}") from None
+
+
+def _check_tokenizer(checkpoint: Checkpoint) -> None:
+    """See whether the merges are those of the tokens.
+
+    Raises:
+        BuildError: They are not.
+    """
+    try:
+        merge_table(checkpoint.vocabulary)
+    except ValueError as error:
+        raise BuildError(f"{checkpoint.source}: tokenizer: {error}") from None
 
 
 def _checkpoint(options: BuildOptions) -> Checkpoint:

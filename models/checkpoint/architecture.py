@@ -19,7 +19,7 @@ from models.checkpoint.vocabulary import Vocabulary
 from models.checkpoint.weights import shape_of
 from models.tflite.graph import Array
 
-Activation = Literal["silu", "gelu", "gelu_tanh", "relu", "relu_squared"]
+Activation = Literal["silu", "gelu", "gelu_tanh", "relu", "relu_squared", "xielu"]
 Strip = Literal["left", "right", "both"]
 Advice = Literal["temperature", "top_k", "top_p", "min_p", "repetition_penalty"]
 
@@ -68,7 +68,8 @@ class Architecture:
         scale: Factor of attention's scores.
         slopes: Of linear biases (ALiBi, Press et al., 2022), one a head; empty for none.
         score_cap, logit_cap: c in c * tanh(x / c) for attention's scores and for the logits; 0 for none.
-        activation: `gelu` is the exact form, `gelu_tanh` GPT-2's.
+        activation: `gelu` is the exact form, `gelu_tanh` GPT-2's; `xielu` (Huang and Schlag, 2024) is
+            p * x^2 + b * x above 0 and n * (exp(x) - 1 - x) + b * x below.
         gated: Whether a product with `gate` goes through the activation and multiplies `up`.
         parallel: Whether attention and MLP read the same hidden state.
         pre_norm: Whether norms (`norm1`, `norm2`) stand before attention and MLP.
@@ -117,9 +118,9 @@ class Checkpoint:
         weights: float32 by name; matrices are [out, in]. `embedding` [V, D], `head` [V, D] where it is not
             tied, `positions` [context, D] where they are learned, `embedding_norm` [D] where there is one,
             `final_norm` [D]; with `N.` for layer N: `norm1`, `q`, `k`, `v`, `q_norm`, `k_norm` ([HD], or all
-            heads' one after another), `o`, `post1`, `norm2`, `gate`, `up`, `down`, `post2`; a bias of any of
-            them has `.bias` appended. A norm that is not there has no gain. Only
-            `models/quantization/rotation.py` makes `mean` [D], a direction taken out of embedded tokens,
+            heads' one after another), `o`, `post1`, `norm2`, `gate`, `up`, `down`, `post2`, `curve` (the p, n
+            and b of xIELU); a bias of any of them has `.bias` appended. A norm that is not there has no gain.
+            Only `models/quantization/rotation.py` makes `mean` [D], a direction taken out of embedded tokens,
             `embedding_mix` and `head_mix` [D, D], products behind the embedding and before the head, and
             `down_mix` [block, block], one with each block of the input of `down`. They may be made each time
             they are asked for (models/checkpoint/weights.py).

@@ -156,8 +156,11 @@ class Reference:
 
     def _mlp(self, y: Array, n: int) -> Array:
         up = self._linear(y, f"{n}.up")
-        activation = ACTIVATIONS[self._arch.activation]
-        hidden = activation(self._linear(y, f"{n}.gate")) * up if self._arch.gated else activation(up)
+        if self._arch.activation == "xielu":
+            hidden = _xielu(up, self._weights[f"{n}.curve"])
+        else:
+            activation = ACTIVATIONS[self._arch.activation]
+            hidden = activation(self._linear(y, f"{n}.gate")) * up if self._arch.gated else activation(up)
         if "down_mix" in self._weights:
             mix = self._weights["down_mix"]  # [block, block]
             hidden = (hidden.reshape(-1, len(mix)) @ mix.T).reshape(hidden.shape)
@@ -194,6 +197,13 @@ def _gelu(x: Array) -> Array:
 def _silu(x: Array) -> Array:
     with np.errstate(over="ignore"):  # exp(-x) of a far negative x: the result is 0, as it should be
         result: Array = x / (1 + np.exp(-x))
+    return result
+
+
+def _xielu(x: Array, curve: Array) -> Array:
+    p, n, b = curve
+    above, below = np.maximum(x, 0), np.minimum(x, 0)
+    result: Array = p * above * above + n * (np.expm1(below) - below) + b * x
     return result
 
 

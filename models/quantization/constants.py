@@ -58,6 +58,10 @@ class Parameters:
         """A norm gain or a table, float32."""
         return self._floats(graph, name, self._weights[name])
 
+    def numbers(self, name: str) -> list[float]:
+        """A small vector as numbers for the graph."""
+        return [float(value) for value in self._weights[name]]
+
     def by_head(self, graph: Graph, parts: Sequence[tuple[str, int]], size: int) -> Tensor:
         """Vectors [size] or [heads * size] of some parts with so many heads each, float32 [heads, size]."""
         rows = [

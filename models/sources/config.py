@@ -24,7 +24,12 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
     "relu2": "relu_squared",
+    "xielu": "xielu",
 }
+
+
+EPSILONS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps")
+"""Names of the norms' epsilon."""
 
 
 class Config:
@@ -33,7 +38,10 @@ class Config:
     def __init__(self, fields: Fields, family: Family) -> None:
         self.family = family
         given = {name: value for name, value in fields.values.items() if value is not None}
-        self.fields = replace(fields, values={**family.defaults, **given})
+        unsaid = dict(family.defaults)
+        if given.keys() & set(EPSILONS):
+            unsaid = {name: value for name, value in unsaid.items() if name not in EPSILONS}
+        self.fields = replace(fields, values={**unsaid, **given})
 
     def describe(self) -> tuple[Architecture, Layout]:
         """What is computed, and how it is written.
@@ -136,12 +144,15 @@ class Config:
         return self._count(*names, default=ratio * width)
 
     def _epsilon(self) -> float:
-        names = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps")
-        return self.fields.number(self.fields.named(*names))
+        return self.fields.number(self.fields.named(*EPSILONS))
 
     def _activation(self) -> Activation:
         f = self.fields
-        name = f.text(f.named("hidden_activation", "hidden_act", "activation_function", "activation"), "silu")
+        names = "hidden_activation", "hidden_act", "activation_function", "activation"
+        name = f.text(f.named(*names), "silu")
+        if f.text("model_type") == "gemma":  # its first files say gelu and mean the other form
+            name = f.text("hidden_act")
+            name = "gelu_pytorch_tanh" if name == "gelu" else name
         f.refuse({f"the activation {name}": name not in ACTIVATIONS})
         return ACTIVATIONS[name]
 
@@ -176,12 +187,12 @@ class Config:
 
     def _turned(self, head_size: int) -> int:
         f = self.fields
+        share = f.named("partial_rotary_factor", "rotary_pct")
         if "rotary_dim" in f:
             return f.count("rotary_dim")
         parameters = _parameters(f)
         inner = parameters.get("partial_rotary_factor", 1.0)
-        share = f.number(f.named("partial_rotary_factor", "rotary_pct"), inner)
-        return int(head_size * (inner if "partial_rotary_factor" in parameters else share))
+        return int(head_size * (inner if "partial_rotary_factor" in parameters else f.number(share, inner)))
 
     def _attention(self, span: Span, linear: bool) -> tuple[tuple[Attention, ...], int]:
         """Of each layer, and the positions that the rotations hold for."""

@@ -7,41 +7,25 @@ from models.sources.family import (
     always,
     but_every,
     by_no_rope_layers,
-    falcon_is_parallel,
-    falcon_shares_its_norm,
     from_the_window_layer_on,
     like,
     never,
     says,
     where_windows_are_missing,
 )
+from models.sources.layer_norm_families import LAYER_NORM_FAMILIES
 from models.sources.tensor_names import (
-    BLOOM,
-    BLOOM_TOP,
-    CODEGEN,
+    APERTUS,
     EXAONE,
-    FALCON,
     FC,
     GATE_UP,
-    GPT2,
-    GPT2_TOP,
-    GPT_NEO,
-    GPTJ,
     HEAD_NORMS,
     HEAD_TOP,
-    LAYER,
-    MPT,
-    NEOX,
     NO_POST_NORMS,
-    OPT,
-    OPT_TOP,
-    PERSIMMON,
-    PHI,
     PLAIN_MLP,
     POST_NORMS,
     POST_ONLY,
     QKV,
-    TOP,
 )
 
 LLAMA = Family(defaults={"rms_norm_eps": 1e-6})
@@ -93,59 +77,11 @@ OLMO2 = like(
     head_norm="row",
     defaults={"rms_norm_eps": 1e-5},
 )
-COHERE = Family(
-    names=LAYER | {"norm2": None} | HEAD_NORMS,
-    norm="layer",
-    interleaved=True,
-    parallel=always,
-    shared_norm=always,
-    head_norm="head",
-    has_head_norm=says("use_qk_norm"),
-    head_norm_kind="layer",
-    defaults={"layer_norm_eps": 1e-5, "tie_word_embeddings": True, "logit_scale": 0.0625},
-)
 GLM = like(
     LLAMA,
     names=GATE_UP,
     interleaved=True,
     defaults={"rms_norm_eps": 1.5625e-7, "partial_rotary_factor": 0.5, "head_dim": 128},
-)
-NEMOTRON = Family(
-    names=LAYER | PLAIN_MLP,
-    norm="layer",
-    gain=1.0,
-    gated=False,
-    defaults={"norm_eps": 1e-5, "hidden_act": "relu2", "partial_rotary_factor": 0.5},
-)
-GPT_TWO = Family(
-    names=GPT2,
-    top=GPT2_TOP,
-    layer="h",
-    norm="layer",
-    gated=False,
-    positions="learned",
-    transposed=True,
-    defaults={"layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": True},
-)
-GPT_J = Family(
-    names=GPTJ,
-    top=HEAD_TOP,
-    layer="h",
-    norm="layer",
-    gated=False,
-    interleaved=True,
-    parallel=always,
-    shared_norm=always,
-    defaults={"layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "rotary_dim": 64},
-)
-NEO_X = Family(
-    names=NEOX,
-    top={"embedding": "embed_in", "final_norm": "final_layer_norm", "head": "embed_out"},
-    norm="layer",
-    gated=False,
-    fused="by group",
-    parallel=says("use_parallel_residual", True),
-    defaults={"layer_norm_eps": 1e-5, "hidden_act": "gelu", "partial_rotary_factor": 0.25},
 )
 
 FAMILIES: dict[str, Family] = {
@@ -162,6 +98,13 @@ FAMILIES: dict[str, Family] = {
     ),
     "arcee": like(
         LLAMA, names=PLAIN_MLP, gated=False, defaults={"rms_norm_eps": 1e-5, "hidden_act": "relu2"}
+    ),
+    "apertus": like(
+        LLAMA,
+        names=APERTUS | HEAD_NORMS,
+        gated=False,
+        head_norm="head",
+        defaults={"rms_norm_eps": 1e-5, "hidden_act": "xielu"},
     ),
     "cwm": like(
         LLAMA,
@@ -215,9 +158,6 @@ FAMILIES: dict[str, Family] = {
     "hyperclovax": like(
         LLAMA, names={"post1": "post_norm1", "post2": "post_norm2"}, post_norm=says("use_post_norm", True)
     ),
-    "olmo": Family(
-        norm="layer", weightless=("norm1", "norm2", "final_norm"), defaults={"layer_norm_eps": 1e-5}
-    ),
     "olmo2": OLMO2,
     "olmo3": like(OLMO2, sliding=but_every(4), plain_where_sliding=True, defaults={"sliding_window": 4096}),
     "exaone4": like(
@@ -226,24 +166,9 @@ FAMILIES: dict[str, Family] = {
         sliding=but_every(4, "sliding_window_pattern"),
         straight=where_windows_are_missing,
     ),
-    "cohere": COHERE,
-    "cohere2": like(
-        COHERE,
-        has_head_norm=never,
-        sliding=but_every(4, "sliding_window_pattern", "_sliding_window_pattern"),
-        straight=lambda fields, n, window: not window,
-        defaults={"head_dim": 128, "sliding_window": 4096},
-    ),
     "glm": GLM,
     "glm4": like(
         GLM, names={"post1": "post_self_attn_layernorm", "post2": "post_mlp_layernorm"}, post_norm=always
-    ),
-    "nemotron": NEMOTRON,
-    "jais2": Family(
-        names=LAYER | PLAIN_MLP,
-        norm="layer",
-        gated=False,
-        defaults={"layer_norm_eps": 1e-5, "hidden_act": "relu2"},
     ),
     "nanochat": like(
         LLAMA,
@@ -255,105 +180,5 @@ FAMILIES: dict[str, Family] = {
         weightless=("norm1", "norm2", "final_norm", "embedding_norm", "q_norm", "k_norm"),
         defaults={"hidden_act": "relu2", "final_logit_softcapping": 15.0},
     ),
-    "phi": Family(
-        names=LAYER | FC | PHI,
-        top=TOP | {"final_norm": "final_layernorm"},
-        norm="layer",
-        gated=False,
-        parallel=always,
-        shared_norm=always,
-        head_norm="head",
-        has_head_norm=says("qk_layernorm"),
-        head_norm_kind="layer",
-        defaults={"layer_norm_eps": 1e-5, "hidden_act": "gelu_new", "partial_rotary_factor": 0.5},
-    ),
-    "stablelm": Family(
-        names=LAYER | {part: f"self_attn.{part[0]}_layernorm.norms.{{head}}" for part in HEAD_NORMS},
-        norm="layer",
-        parallel=says("use_parallel_residual"),
-        shared_norm=says("use_parallel_residual"),
-        head_norm="head",
-        has_head_norm=says("qk_layernorm"),
-        head_norm_kind="layer",
-        defaults={"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.25},
-    ),
-    "gpt_neox": NEO_X,
-    "persimmon": like(
-        NEO_X,
-        names=PERSIMMON,
-        top=TOP | {"final_norm": "final_layernorm"},
-        parallel=never,
-        head_norm="head",
-        has_head_norm=says("qk_layernorm", True),
-        head_norm_kind="layer",
-        defaults={"hidden_act": "relu2", "partial_rotary_factor": 0.5},
-    ),
-    "gptj": GPT_J,
-    "codegen": like(GPT_J, names=CODEGEN, fused="in four blocks"),
-    "gpt2": GPT_TWO,
-    "gpt_bigcode": like(
-        GPT_TWO,
-        transposed=False,
-        defaults={"activation_function": "gelu_pytorch_tanh", "multi_query": True},
-    ),
-    "gpt_neo": like(
-        GPT_TWO,
-        names={**GPT_NEO, "qkv": None},
-        transposed=False,
-        sliding=lambda fields, n: fields.strings("attention_layers")[n] == "local",
-        defaults={"window_size": 256},
-    ),
-    "opt": Family(
-        names=OPT,
-        top=OPT_TOP,
-        layer="decoder.layers",
-        norm="layer",
-        gated=False,
-        positions="learned",
-        first_position=2,
-        defaults={"layer_norm_eps": 1e-5, "activation_function": "relu", "tie_word_embeddings": True},
-    ),
-    "bloom": Family(
-        names=BLOOM,
-        top=BLOOM_TOP,
-        layer="h",
-        norm="layer",
-        gated=False,
-        positions="linear",
-        fused="by group",
-        defaults={
-            "layer_norm_epsilon": 1e-5,
-            "hidden_act": "gelu_new",
-            "tie_word_embeddings": True,
-            "seq_length": 2048,
-        },
-    ),
-    "mpt": Family(
-        names=MPT,
-        top={"embedding": "wte", "final_norm": "norm_f", "head": "lm_head"},
-        layer="blocks",
-        norm="layer",
-        gated=False,
-        positions="linear",
-        defaults={"layer_norm_epsilon": 1e-5, "hidden_act": "gelu", "tie_word_embeddings": True},
-    ),
-    "falcon": Family(
-        names=FALCON,
-        top={"embedding": "word_embeddings", "final_norm": "ln_f", "head": "lm_head"},
-        layer="h",
-        norm="layer",
-        gated=False,
-        fused="by group",
-        parallel=falcon_is_parallel,
-        shared_norm=falcon_shares_its_norm,
-        defaults={
-            "layer_norm_epsilon": 1e-5,
-            "activation": "gelu",
-            "tie_word_embeddings": True,
-            "multi_query": True,
-            "parallel_attn": True,
-            "max_position_embeddings": 2048,
-        },
-    ),
-}
+} | LAYER_NORM_FAMILIES
 """By `model_type`."""

@@ -12,7 +12,7 @@ from models.sources.fields import Fields
 from models.sources.gguf_config import describe
 from models.sources.gguf_reader import open_gguf
 from models.sources.gguf_tokenizer import read_tokenizer
-from models.sources.gguf_weights import FACTORS, read_tensor, read_weights
+from models.sources.gguf_weights import FACTORS, read_curves, read_tensor, read_weights
 from models.sources.layout import arrange
 from models.sources.shapes import check_shapes
 
@@ -33,7 +33,7 @@ def read_gguf(path: Path) -> Checkpoint:
     factors = {name.split(".")[0]: read_tensor(path, tensors[name]) for name in FACTORS if name in tensors}
     arch, layout, family = describe(fields, tensors, factors)
     tokenizer = read_tokenizer(fields)
-    stored = read_weights(path, arch, tensors, family)
+    stored = read_weights(path, arch, tensors, family) | read_curves(fields, arch)
     weights = Weights(arrange(path, arch, layout, stored))
     check_shapes(path, arch, weights)
     return Checkpoint(

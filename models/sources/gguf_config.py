@@ -58,8 +58,10 @@ KINDS = {
     "hunyuan-dense": Kind("hunyuan_v1_dense"),
     "seed_oss": Kind("seed_oss"),
     "arcee": Kind("arcee", interleaved=True),
+    "apertus": Kind("apertus"),
     "nemotron": Kind("nemotron"),
     "jais2": Kind("jais2"),
+    "chatglm": Kind("glm", interleaved=True),
     "glm4": Kind("glm4", interleaved=True),
     "gptneox": Kind("gpt_neox"),
     "gpt2": Kind("gpt2"),
@@ -89,6 +91,7 @@ NAMES = {
     "residual_scale": "residual_multiplier",
     "use_parallel_residual": "use_parallel_residual",
     "expert_count": "num_local_experts",
+    "expert_shared_feed_forward_length": "shared_intermediate_size",
 }
 """Keys behind the architecture's name, and the field that says the same."""
 
@@ -113,6 +116,7 @@ QK_NORMS = {
 
 INERT = (
     "vocab_size",
+    "expert_used_count",
     "tensor_data_layout",
     "attention.value_length",
     "attention.causal",
@@ -121,7 +125,7 @@ INERT = (
     "attention.value_length_swa",
     "rope.dimension_count_swa",
 )
-"""Keys that are checked here or change nothing."""
+"""Keys that are checked here or change nothing; those of `ssm` belong to tensors, which are refused."""
 
 
 def describe(
@@ -147,7 +151,9 @@ def describe(
     own = Fields(fields.path, found, shown={key: prefix + key for key in found})
     values = _values(own, kind, tensors, factors, len(fields.strings("tokenizer.ggml.tokens")))
     shown = {theirs: prefix + ours for ours, theirs in NAMES.items()}
-    arch, layout = Config(Fields(fields.path, values, shown=shown), family).describe()
+    unsaid = {name: value for name, value in family.defaults.items() if name != "head_dim"}
+    config = Config(Fields(fields.path, values, shown=shown), replace(family, defaults=unsaid))
+    arch, layout = config.describe()
     if len(factors.get("rope_freqs", ())):
         arch = replace(arch, attention=_divided(arch, factors["rope_freqs"]))
     turned = int(values.get("rotary_dim", arch.head_size))
@@ -182,8 +188,13 @@ def _values(
     if scaling := _scaling(own, scaling, factors):
         values["rope_scaling"] = scaling
     own.refuse({"attention to later tokens": not own.get("attention.causal", True)})
-    own.refuse_unread(INERT)
+    own.refuse_unread((*INERT, *(key for key in own.values if key.startswith("ssm."))))
     return values
+
+
+def _rows(tensors: Mapping[str, Any], name: str, default: int) -> int:
+    """Of a matrix, if it is there."""
+    return int(tensors[name].shape[1]) if name in tensors else default
 
 
 def _one_for_all(own: Fields, values: dict[str, Any], name: str) -> dict[str, Any]:
@@ -230,11 +241,11 @@ def _special(own: Fields, kind: Kind, values: dict[str, Any], tensors: Mapping[s
             if kind.model_type == "granite":
                 own.refuse({"no positions": not turned})
                 return {}
-            width = {"shared_intermediate_size": values["intermediate_size"]}
+            shared = values.get("shared_intermediate_size", values["intermediate_size"])
             return {
                 "position_embedding_type": "rope" if turned else "nope",
                 "num_local_experts": values.get("num_local_experts", 0),
-                **width,
+                "shared_intermediate_size": shared,
             }
         case "bloom":
             return {"seq_length": values.pop("max_position_embeddings", 2048)}
@@ -252,8 +263,8 @@ def _special(own: Fields, kind: Kind, values: dict[str, Any], tensors: Mapping[s
             return {"use_parallel_residual": "blk.0.ffn_norm.weight" not in tensors}
         case "gpt_bigcode":
             return {"multi_query": values.pop("num_key_value_heads", 1) == 1}
-        case "exaone4":
-            return {} if values["num_hidden_layers"] == 64 else {"sliding_window": None}
+        case "phi":  # the converter writes four times the width, whatever the matrices have
+            return {"intermediate_size": _rows(tensors, "blk.0.ffn_up.weight", values["intermediate_size"])}
         case "phi3":
             return {"use_sliding_window": True}
     return {}

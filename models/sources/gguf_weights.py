@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from models.checkpoint.architecture import Architecture
 from models.checkpoint.weights import Lazy
 from models.errors import SourceError
 from models.sources.family import Family
-from models.sources.hugging_face_weights import finite
+from models.sources.fields import Fields
+from models.sources.hugging_face_weights import CURVE, curve, finite
 from models.tflite.graph import Array
 
 TOP = {
@@ -76,6 +78,8 @@ def read_weights(
     for n in range(arch.layers):
         for ours, theirs in names.items():
             take(f"{n}.{ours}", f"blk.{n}.{theirs}")
+        if arch.pre_norm and not arch.post_norm and f"{n}.norm2" not in weights:  # Seed-OSS's name for it
+            take(f"{n}.norm2", f"blk.{n}.{NAMES['post1']}")
         if f"blk.{n}.{SECOND_NORM}.weight" in tensors:
             for suffix in ("", ".bias"):
                 weights[f"{n}.norm2{suffix}"] = weights.pop(f"{n}.norm1{suffix}")
@@ -90,6 +94,23 @@ def read_weights(
     if unused:
         raise SourceError(f"{path}: nothing known has a use for the tensor {min(unused)}")
     return weights
+
+
+def read_curves(fields: Fields, arch: Architecture) -> dict[str, Lazy]:
+    """Numbers of xIELU, which stand in the metadata: a list with one for each layer.
+
+    Raises:
+        SourceError: They are missing, or too few.
+    """
+    if arch.activation != "xielu":
+        return {}
+    parts = [fields.get(f"xielu.{part}") for part in CURVE[:3]]
+    if any(not isinstance(part, list) or len(part) != arch.layers for part in parts):
+        raise fields.error(f"xielu.{CURVE[0]} is not listed for each of {arch.layers} layers")
+    return {
+        f"{n}.curve": Lazy((3,), partial(curve, *map(float, numbers)))
+        for n, numbers in enumerate(zip(*parts, strict=True))
+    }
 
 
 def _check(path: Path, arch: Architecture, weights: Mapping[str, Lazy], family: Family) -> None:

@@ -85,6 +85,9 @@ def read_weights(folder: Path, family: Family, arch: Architecture, *, shared: bo
                 _stack(folder, weights, tensors, name, f"{family.layer}.{n}.{each}", heads)
                 continue
             take(name, _spelled(family, n, each), optional=ours in family.weightless)
+        if arch.activation == "xielu":
+            parts = [f"{family.layer}.{n}.mlp.act_fn.{part}" for part in CURVE]
+            weights[f"{n}.curve"] = _curve(folder, [tensors.pop(part, None) for part in parts], parts)
         if shared:
             _share(weights, n)
     if "embedding_norm" in family.weightless:
@@ -92,6 +95,23 @@ def read_weights(folder: Path, family: Family, arch: Architecture, *, shared: bo
     if tensors:
         raise SourceError(f"{folder}: nothing known has a use for the tensor {min(tensors)}")
     return weights
+
+
+CURVE = ("alpha_p", "alpha_n", "beta", "eps")
+"""Of xIELU; the last one moves the seam of its halves by a millionth and is left out."""
+
+
+def _curve(folder: Path, found: list[Lazy | None], names: list[str]) -> Lazy:
+    """The numbers of xIELU, of which two are stored before their softplus."""
+    for each, name in zip(found[:3], names, strict=False):
+        if each is None:
+            raise SourceError(f"{folder}: the tensor {name} is missing")
+    return Lazy((3,), lambda: curve(*(float(each.make().reshape(-1)[0]) for each in found[:3] if each)))
+
+
+def curve(p: float, n: float, beta: float) -> Array:
+    """The p, n and b of xIELU from what is stored."""
+    return np.array([np.logaddexp(0, p), beta + np.logaddexp(0, n), beta], np.float32)
 
 
 SUFFIXES = {"": "weight", ".bias": "bias"}

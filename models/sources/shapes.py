@@ -39,6 +39,7 @@ def _shape(arch: Architecture, name: str) -> list[tuple[int, ...]]:
         "gate": (arch.hidden, arch.width),
         "up": (arch.hidden, arch.width),
         "down": (arch.width, arch.hidden),
+        "curve": (3,),
     }
     if part in ("q_norm", "k_norm"):
         return [(arch.head_size,), (query if part == "q_norm" else key,)]

@@ -28,6 +28,7 @@ POST_NORMS = {
 POST_ONLY = {"norm1": None, "norm2": None, "post1": "post_attention_layernorm", "post2": POST_NORMS["post2"]}
 FC = {"gate": None, "up": "mlp.fc1", "down": "mlp.fc2"}
 PLAIN_MLP = {"gate": None}
+APERTUS = PLAIN_MLP | {"norm1": "attention_layernorm", "norm2": "feedforward_layernorm"}
 NEOX = {
     "norm1": "input_layernorm",
     "qkv": "attention.query_key_value",

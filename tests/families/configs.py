@@ -93,8 +93,13 @@ CONFIGS: dict[str, Config] = {
     "gemma3": small(
         "gemma3_text", head_dim=32, sliding_window=16, query_pre_attn_scalar=24, num_hidden_layers=6
     ),
+    "gemma2, scaled by heads": small("gemma2", head_dim=32, sliding_window=16, query_pre_attn_scalar=32),
+    "gemma3, scaled by heads": small(
+        "gemma3_text", head_dim=32, sliding_window=16, query_pre_attn_scalar=32, num_hidden_layers=6
+    ),
     "gemma3, scaled": small(
         "gemma3_text",
+        query_pre_attn_scalar=32,
         head_dim=32,
         sliding_window=16,
         num_hidden_layers=6,
@@ -128,6 +133,7 @@ CONFIGS: dict[str, Config] = {
     "granite 4": small(
         "granitemoehybrid",
         num_local_experts=0,
+        num_experts_per_tok=0,
         layer_types=["full_attention"] * 2,
         shared_intermediate_size=96,
         embedding_multiplier=12.0,
@@ -139,6 +145,7 @@ CONFIGS: dict[str, Config] = {
     "granite 4 without positions": small(
         "granitemoehybrid",
         num_local_experts=0,
+        num_experts_per_tok=0,
         layer_types=["full_attention"] * 2,
         shared_intermediate_size=96,
         attention_multiplier=0.1,
@@ -154,20 +161,22 @@ CONFIGS: dict[str, Config] = {
     "stablelm 2 12B": small("stablelm", use_parallel_residual=True, qk_layernorm=True),
     "cohere": small("cohere", logit_scale=0.25),
     "cohere, normed": small("cohere", logit_scale=0.25, use_qk_norm=True),
-    "cohere2": small("cohere2", head_dim=16, sliding_window=16, num_hidden_layers=4, logit_scale=0.25),
-    "exaone": small("exaone", rope_parameters=LLAMA3),
-    "exaone4": small(
-        "exaone4", sliding_window=None, sliding_window_pattern=None, layer_types=["full_attention"] * 2
+    "cohere2": small(
+        "cohere2", head_dim=16, sliding_window=16, num_hidden_layers=4, logit_scale=0.25, rotary_pct=1.0
     ),
+    "exaone": small("exaone", rope_parameters=LLAMA3),
+    "exaone4": small("exaone4", layer_types=["full_attention"] * 2) | {"sliding_window": None},
     "exaone4, window": small("exaone4", sliding_window=16, num_hidden_layers=4),
     "ernie4_5": small("ernie4_5", head_dim=32),
     "hunyuan": small(
         "hunyuan_v1_dense",
+        max_position_embeddings=32768,
         head_dim=32,
         rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "alpha": 1000.0, "factor": 1.0},
     ),
     "seed_oss": small("seed_oss", head_dim=16),
     "arcee": small("arcee", head_dim=16, rope_parameters=YARN),
+    "apertus": small("apertus"),
     "helium": small("helium", head_dim=16),
     "internlm3": small("internlm3", head_dim=16),
     "iquestcoder": small("iquestcoder", head_dim=16),
@@ -196,7 +205,7 @@ CONFIGS: dict[str, Config] = {
         "bos_token_id": 0,
         "eos_token_id": 260,
     },
-    "gpt2": gpt("gpt2"),
+    "gpt2": gpt("gpt2", n_ctx=256),
     "gpt_bigcode": gpt("gpt_bigcode"),
     "gpt_bigcode, many heads": gpt("gpt_bigcode", multi_query=False),
     "opt": small("opt", num_key_value_heads=None, intermediate_size=None, ffn_dim=96, word_embed_proj_dim=64),
@@ -228,7 +237,9 @@ CONFIGS: dict[str, Config] = {
         "bos_token_id": 0,
         "eos_token_id": 260,
     },
-    "falcon 7B": small("falcon", num_key_value_heads=None, intermediate_size=None, ffn_hidden_size=96),
+    "falcon 7B": small(
+        "falcon", num_key_value_heads=None, num_kv_heads=1, intermediate_size=None, ffn_hidden_size=96
+    ),
     "falcon 40B": small(
         "falcon",
         num_key_value_heads=None,

@@ -28,18 +28,27 @@ KEPT = 16
 """Logits of the last place that are written down."""
 
 
-def expect(name: str, folder: Path) -> dict[str, Any]:
-    """Save a model with tensors of ours, load it again and ask it."""
-    config = dict(CONFIGS[name])
+def open_model(name: str, folder: Path, changed: dict[str, Any] | None = None) -> Any:
+    """Save a model with tensors of ours, and load it again."""
+    config = dict(changed or CONFIGS[name])
     torch.manual_seed(0)
     made = AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config))
     made.save_pretrained(folder)
-    with safe_open(folder / "model.safetensors", "np") as file:
-        shapes = {key: file.get_slice(key).get_shape() for key in sorted(file.keys())}
-    save_file(make_tensors(shapes), folder / "model.safetensors", {"format": "pt"})
-    exact = "eager" if getattr(made.config, "attn_logit_softcapping", None) else "sdpa"  # sdpa knows no cap
+    save_file(make_tensors(_shapes(folder)), folder / "model.safetensors", {"format": "pt"})
+    capped = getattr(made.config, "attn_logit_softcapping", None)  # sdpa knows no cap
+    exact = "eager" if capped or not made._supports_sdpa else "sdpa"
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=exact)
-    model.eval()
+    return model.eval()
+
+
+def _shapes(folder: Path) -> dict[str, list[int]]:
+    with safe_open(folder / "model.safetensors", "np") as file:
+        return {key: file.get_slice(key).get_shape() for key in sorted(file.keys())}
+
+
+def expect(name: str, folder: Path) -> dict[str, Any]:
+    """What a model says of one prompt."""
+    model = open_model(name, folder)
     ids = list(PROMPT)
     with torch.no_grad():
         first = model(torch.tensor([ids])).logits[0, -1]
@@ -47,7 +56,7 @@ def expect(name: str, folder: Path) -> dict[str, Any]:
             ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
     return {
         "config": json.loads((folder / "config.json").read_text()),
-        "shapes": shapes,
+        "shapes": _shapes(folder),
         "greedy": ids[len(PROMPT) :],
         "logits": [round(float(x), 5) for x in first[:KEPT]],
     }

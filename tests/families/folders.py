@@ -44,13 +44,15 @@ def write_folder(folder: Path, expected: Expected) -> Path:
 
 
 def byte_tokenizer(config: dict[str, Any]) -> dict[str, Any]:
-    """256 bytes and two special tokens, as GPT-2's tokenizer is written."""
+    """256 bytes, one merge and two special tokens, as GPT-2's tokenizer is written."""
     vocabulary = {letter: byte + 1 for letter, byte in byte_letters().items()}
     specials = ("<|endoftext|>", 0), ("<|im_end|>", 260)
-    level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+    vocabulary |= {"ĠĠ": 257, "<|a|>": 258, "<|b|>": 259, **dict(specials)}
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {
-        "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": ["Ġ Ġ"]},
         "pre_tokenizer": level,
         "decoder": level,
-        "added_tokens": [{"id": i, "content": text, "special": True} for text, i in specials],
+        "added_tokens": [{"id": i, "content": text, "special": True, **plain} for text, i in specials],
     }

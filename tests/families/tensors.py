@@ -18,12 +18,14 @@ def make_tensors(shapes: Mapping[str, Sequence[int]]) -> dict[str, Floats]:
 
 def _values(name: str, shape: tuple[int, ...]) -> Floats:
     rng = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
-    base, scale = 0.0, 1.5 * min(shape) ** -0.5
-    if len(shape) == 1 or "norm" in name:
+    base, scale = 0.0, 1.5 * min(shape, default=1) ** -0.5
+    if name.endswith("act_fn.eps"):  # a number of its own, not a weight
+        base, scale = -1e-6, 0.0
+    elif len(shape) < 2 or "norm" in name:
         base, scale = float(name.endswith("weight")), 0.2
     elif "wpe" in name or "embed_positions" in name:
         scale = 0.3
     elif "embed" in name or "wte" in name:
         scale = 0.5
     found: Floats = np.float32(base) + np.float32(scale) * rng.standard_normal(shape, np.float32)
-    return found
+    return np.asarray(found)

@@ -245,7 +245,7 @@ def test_declared_ends_and_the_chat_template_are_read(llama: Checkpoint, write: 
         ({"rms_norm_eps": "small"}, "rms_norm_eps is 'small', expected a number"),
         ({"eos_token_id": 999}, "eos_token_id is 999, expected token ids"),
         ({"eos_token_id": ["</s>"]}, r"eos_token_id is \['</s>'\], expected token ids"),
-        ({"hidden_act": "xielu"}, "uses the activation xielu"),
+        ({"hidden_act": "mish"}, "uses the activation mish"),
         ({"quantization_config": {}}, "uses quantized weights"),
         ({"hidden_size": None}, "the field hidden_size is missing"),
         ({"tie_word_embeddings": False}, "the tensor lm_head.weight is missing"),
