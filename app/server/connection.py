@@ -28,7 +28,7 @@ SPARE_CONNECTIONS = 20
 """Over the cap, for the probes: each is read for one request; the oldest makes room for the newest."""
 
 MOST_PIPELINED = 16
-"""Requests behind the one that runs, until which more is read: else nobody would see that the client leaves."""
+"""Requests behind the one that runs, up to which more is read: who reads nothing sees no client leave."""
 
 SPARE_SECONDS = 1.0
 """For the request of a spare connection."""
