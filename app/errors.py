@@ -29,7 +29,10 @@ OPENAI_STATUS = STATUS | {"invalid_request": 400}
 
 
 class ServiceError(Exception):
-    """An answer that is not the one asked for; the message never repeats what the client sent."""
+    """An answer that is not the one asked for.
+
+    The message never repeats what the client sent, but for words of a constraint that cannot be honoured.
+    """
 
     code: ClassVar[str]
 

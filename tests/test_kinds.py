@@ -161,6 +161,13 @@ TYPING: dict[str, Any] = {
     "min_confidence": 0.1,
     "alternatives": 1,
     "phrases": ["fox hunt"],
+    "response_format": {"type": "json_object"},
+    "guided_json": {"type": "integer", "minimum": 0, "maximum": 9},
+    "guided_regex": "[a-z]{2}",
+    "guided_choice": ["yes", "no"],
+    "guided_grammar": 'start: "yes" | "no"',
+    "json_schema": {"enum": ["yes", "no"]},
+    "grammar": 'root ::= "yes" | "no"',
 }
 
 

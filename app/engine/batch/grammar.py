@@ -37,14 +37,12 @@ class Matcher:
         self.complete = False
         self._accepting = False
         self._permits: npt.NDArray[np.bool_] = np.zeros(size, np.bool_)
+        self._ids: Ints = np.zeros(0, np.int32)
         self._look()
 
     def permitted(self, ends: Ints) -> Ints:
         """Ids that may come next; where the text may end here, those of `ends` too."""
-        ids = np.flatnonzero(self._permits).astype(np.int32)
-        if not self._accepting:
-            return ids
-        return np.concatenate([ids, self.without(ends)])
+        return np.concatenate([self._ids, self.without(ends)]) if self._accepting else self._ids
 
     def among(self, ids: Ints) -> Ints:
         """Those of some ids that may come next."""
@@ -75,12 +73,13 @@ class Matcher:
         """Which tokens may come next."""
         if self._matcher.is_stopped():
             self._permits[:] = False
-            self._accepting = self.complete = True
+            self._accepting = True
         else:
             mask = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
             self._permits = np.unpackbits(mask, count=self._size, bitorder="little").view(np.bool_)
             self._accepting = self._matcher.is_accepting()
-            self.complete = self._accepting and not self._permits.any()
+        self._ids = np.flatnonzero(self._permits).astype(np.int32)
+        self.complete = self._accepting and len(self._ids) == 0
         check_matcher(self._matcher)
 
 

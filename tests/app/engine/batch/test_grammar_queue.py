@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.engine.batch.grammar import Grammars
+from app.engine.batch.speculation import Drafter
 from app.engine.messages import Failed, Finished, FromEngine, Generation, Tokens
 from tests.app.engine.batch.test_scheduler import PIECES, VOCABULARY, drain, finished, greedy, ids, make
 
@@ -83,6 +84,21 @@ def test_alternatives_within_a_grammar_fail_alone() -> None:
     scheduler, _ = make(vocabulary=VOCABULARY)
     scheduler.submit(1, Generation((5, 6), 30, grammar=ABC, alternatives=1))
     assert drain(scheduler) == [Failed(1, "other first words are not searched within a grammar")]
+
+
+def test_only_drafts_that_the_grammar_permits_are_verified() -> None:
+    def drafted(grammar: str, drafter: Drafter | None) -> tuple[list[int], int]:
+        scheduler, _ = make(drafter=drafter, vocabulary=VOCABULARY)
+        scheduler.submit(1, Generation((5, 6), 60, grammar=json.dumps({"lark_grammar": grammar})))
+        text = ids(drain(scheduler), 1)
+        return text, scheduler.stats.drafted_tokens
+
+    looping, once = "start: /(abc){25}/", "start: /" + "".join(f"ab{n}" for n in range(12, 30)) + "/"
+    assert drafted(looping, Drafter())[1] > 0
+    for grammar in (looping, once):
+        text, count = drafted(grammar, Drafter())
+        assert text == drafted(grammar, None)[0]
+    assert count == 0
 
 
 def test_what_is_typed_comes_before_the_grammar() -> None:
