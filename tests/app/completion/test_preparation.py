@@ -11,6 +11,7 @@ from app.completion.chat_template import ChatPrompt, ChatTemplate, Message
 from app.completion.defaults import job_with_defaults, sampling_with_defaults
 from app.completion.guard_thread import GuardThread
 from app.completion.healing import Healer
+from app.completion.infill import InfillPrompt
 from app.completion.job import Job
 from app.completion.limits import Limits
 from app.completion.phrases import BEGUN, CONTINUED, Phrases
@@ -20,11 +21,12 @@ from app.completion.tokenizer_pool import TokenizerPool
 from app.engine.messages import Phrase
 from app.errors import ContentFilterError, InvalidRequestError
 from app.guard.guard import Guard
+from app.guard.unfinished import InnocentWords
 from app.metrics import Metrics
 from app.model.manifest import Manifest
 from app.model.vocabulary import Vocabulary
 from app.settings import Settings
-from tests.fakes import ByteTokenizer, tiny_manifest
+from tests.fakes import ByteTokenizer, infill_manifest, tiny_manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +34,11 @@ PIECES = [*(bytes([number]) for number in range(256)), b"", b" the", b" Kestrel"
 
 
 def preparation(
-    *, heals: bool = True, phrases: Phrases | None = None, manifest: Manifest | None = None
+    *,
+    heals: bool = True,
+    phrases: Phrases | None = None,
+    manifest: Manifest | None = None,
+    innocent_words: InnocentWords | None = None,
 ) -> Preparation:
     tokenizer = ByteTokenizer()
     return Preparation(
@@ -42,6 +48,7 @@ def preparation(
         metrics=Metrics(),
         guard_thread=GuardThread(),
         healer=Healer(Vocabulary.of(PIECES), tokenizer, tiny_manifest()) if heals else None,
+        innocent_words=innocent_words,
         phrases=phrases,
     )
 
@@ -116,3 +123,23 @@ async def test_the_template_says_whether_a_chat_has_a_start_token(
 async def test_a_prompt_over_its_window_may_be_refused(guard: Guard) -> None:
     with pytest.raises(InvalidRequestError, match="longer than its window of 4 tokens"):
         await preparation().prepare(job("abcdefgh", window=4, refuse_truncation=True), guard)
+
+
+async def test_a_word_that_is_typed_before_a_suffix_is_judged_with_the_completion(guard: Guard) -> None:
+    """The text behind the caret is not being typed."""
+    words = InnocentWords.of_tokens([b" night"])
+    prepared = preparation(manifest=infill_manifest(), innocent_words=words)
+    typed = replace(job(""), prompt=InfillPrompt(PlainPrompt("a concert last nig"), " out"))
+    start = await prepared.prepare(typed, guard)
+    assert (start.prompt.before, start.prompt.unfinished) == ("a concert last ", "nig")
+    assert (start.typed, bytes(start.window.ids)) == (b"g", b"\x01a concert last ni\x02 out\x03")
+    with pytest.raises(ContentFilterError):
+        await prepared.prepare(replace(typed, prompt=InfillPrompt(PlainPrompt("a"), "last nig")), guard)
+
+
+async def test_phrases_fit_what_is_typed_before_a_suffix(guard: Guard) -> None:
+    prepared = preparation(manifest=infill_manifest())
+    typed = replace(job("", phrases=["Kestrel House"]), prompt=InfillPrompt(PlainPrompt("at Kest"), "."))
+    start = await prepared.prepare(typed, guard)
+    assert [bytes(phrase.tokens) for phrase in start.phrases] == [b" Kestrel House"]
+    assert start.end_ids == (4, 5, 6)
