@@ -1,4 +1,4 @@
-"""The table of families in docs/models.md, from the code: `python -m models.sources.supported_families`."""
+"""The table of families in docs/models.md, from the code: `python -m models.sources.families_document`."""
 
 from __future__ import annotations
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.sources.families import FAMILIES
-from models.sources.supported_families import family_table
+from models.sources.families_document import family_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 
 
 def test_the_documented_table_is_that_of_the_families() -> None:
     assert family_table() in PAGE.read_text(encoding="utf-8"), (
-        "write it anew: python -m models.sources.supported_families"
+        "write it anew: python -m models.sources.families_document"
     )
 
 
