@@ -47,17 +47,20 @@ class Key:
         accepted: Whether it comes behind a suggestion that was taken.
         searched: Whether the first word was searched.
         known: Tokens that were answered without any computation.
+        steps, rows: Calls that computed new tokens, and those tokens.
         first, whole: Milliseconds to the first token, and to the last.
-        ahead: Milliseconds that were spent afterwards on tokens that nobody has asked for.
+        ahead: Calls afterwards that computed tokens which nobody has asked for.
     """
 
     inside: bool
     accepted: bool
     searched: bool
     known: int
+    steps: int
+    rows: int
     first: float
     whole: float
-    ahead: float
+    ahead: int
 
 
 class Typewriter:
@@ -92,11 +95,13 @@ class Typewriter:
         prompt = (*self._tokenizer.tokenize(healed.before), *healed.ids) or self._ends[:1]
         before = self._scheduler.stats
         ids, first, whole = self._run(Generation(prompt, TOKENS, stop_ids=self._ends, typed=healed.typed))
-        after, ahead = self._scheduler.stats, 0.0
+        after = self._scheduler.stats
         if self._ahead:
-            ahead = self._run(Generation((*prompt, *ids), self._ahead, stop_ids=self._ends))[2]
+            self._run(Generation((*prompt, *ids), self._ahead, stop_ids=self._ends))
+        ahead = self._scheduler.stats.decode_steps - after.decode_steps
         searched, known = after.searches > before.searches, after.known_tokens - before.known_tokens
-        key = Key(prompt == self._last, accepted, searched, known, first, whole, ahead)
+        steps, rows = after.decode_steps - before.decode_steps, after.decode_rows - before.decode_rows
+        key = Key(prompt == self._last, accepted, searched, known, steps, rows, first, whole, ahead)
         self._last = prompt
         text = b"".join(self.vocabulary.pieces[token] for token in ids)[len(healed.typed) :]
         return key, text.decode(errors="ignore")
@@ -146,12 +151,13 @@ def rows(keys: Sequence[Key]) -> dict[str, dict[str, Any]]:
     }
     found = {}
     for name, some in kinds.items():
-        figures: dict[str, Any] = {"keys": len(some), "known": sum(k.known for k in some) / max(1, len(some))}
+        figures: dict[str, Any] = {"keys": len(some)}
+        for part in ("known", "steps", "rows", "ahead"):
+            figures[part] = sum(getattr(k, part) for k in some) / max(1, len(some))
         for part in ("first", "whole"):
             for level in (0.5, 0.95):
                 estimate = quantile([getattr(k, part) for k in some], level)
                 figures[f"{part}_p{round(100 * level)}_ms"] = estimate and estimate.value
-        figures["ahead_ms"] = sum(k.ahead for k in some) / max(1, len(some))
         found[name] = figures
     return found
 

@@ -28,6 +28,19 @@ class PromptEnd:
     known: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Tokens that a sequence has taken without any computation.
+
+    Attributes:
+        rows: The entry that holds the keys and values of the sequence's first tokens, and of how many.
+        tokens: How many were taken.
+    """
+
+    rows: tuple[Entry, int]
+    tokens: int
+
+
 class Prefill:
     """Computes prompts, one call at a time."""
 
@@ -56,12 +69,27 @@ class Prefill:
         """A prompt that was computed before, with the logits behind it."""
         if not self._runner.exact:
             return None
-        entry, shared = self._prefixes.find(sequence.prompt, sequence.generation.owner)
-        if entry is None or shared < len(sequence.prompt) or shared not in entry.logits:
+        length = len(sequence.prompt)
+        entry = self._prefixes.known(sequence.prompt, sequence.generation.owner)
+        if entry is None:
             return None
         self._prefixes.touch(entry)
-        sequence.report.cached = shared
-        return PromptEnd(entry.logits[shared], entry, known=True)
+        sequence.report.cached = length
+        return PromptEnd(entry.logits[length], entry, known=True)
+
+    def follow(self, sequence: Sequence) -> Known | None:
+        """Take the next tokens of a sequence while the logits that choose them were computed before."""
+        found, owner = None, sequence.generation.owner
+        while not sequence.ended:
+            length = sequence.length
+            entry = self._prefixes.known(sequence.tokens[:length], owner)
+            if entry is None:
+                break
+            found = Known((entry, length), found.tokens + 1 if found else 1)
+            sequence.take(length, entry.logits[length])
+        if found is not None:
+            self._prefixes.touch(found.rows[0])
+        return found
 
     def _nearly_known(self, sequence: Sequence) -> PromptEnd | None:
         """The last tokens of a prompt whose beginning is cached, as while a text is typed.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from app.engine.batch.decode import Decode
 from app.engine.batch.grammar import Grammars
 from app.engine.batch.grammar_queue import GrammarQueue
-from app.engine.batch.prefill import Prefill, PromptEnd
+from app.engine.batch.prefill import Known, Prefill, PromptEnd
 from app.engine.batch.search_lanes import SEARCH_LANES, SearchLanes
 from app.engine.batch.sequence import Sequence
 from app.engine.batch.speculation import Drafter
@@ -179,34 +179,33 @@ class Scheduler:
             self._begin_search(sequence, end.logits)
         else:
             sequence.take(length, end.logits)
-            if end.known and end.entry is not None:
-                length = self._walk(sequence, end.entry)
-            if not sequence.ended:
-                self._open_lane(sequence, end.entry, length)
+            self._counters.known_tokens += end.known
+            known = self._follow(sequence)
+            if not sequence.ended or sequence.lane is not None:
+                self._open_lane(sequence, *(known.rows if known else (end.entry, length)))
             self._prefilling.remove(sequence)
             self._run(sequence)
         if sequence.entry is not None:
             sequence.entry.remember(sequence.logits)
             self._release(sequence)
 
-    def _walk(self, sequence: Sequence, entry: Entry) -> int:
-        """Follow an entry while it holds the chosen tokens; how many tokens have keys and values there."""
-        at = len(sequence.prompt)
-        self._counters.known_tokens += 1
-        while not sequence.ended and at < entry.length and entry.tokens[at] == sequence.tokens[at]:
-            logits = entry.logits.get(at + 1)
-            if logits is None:
-                break
-            at += 1
-            sequence.take(at, logits)
-            self._counters.known_tokens += 1
-        return at
+    def _follow(self, sequence: Sequence) -> Known | None:
+        """Take the next tokens that are known."""
+        known = self._prompts.follow(sequence)
+        self._counters.known_tokens += known.tokens if known else 0
+        return known
 
     def _open_lane(self, sequence: Sequence, entry: Entry | None, length: int) -> None:
-        if sequence.lane is None:
+        """Give a sequence a lane with an entry's first `length` tokens, or its lane those that it lacks."""
+        lane = sequence.lane
+        if lane is None:
             assert entry is not None
             sequence.lane = self._cache.open(sequence.tokens, entry.rows[:, :length])
-            self._budget.balance()
+        elif entry is not None and length > lane.length:
+            self._cache.reserve(length + 1)
+            self._cache.write(lane.slot, lane.length, entry.rows[:, lane.length : length])
+            lane.length = length
+        self._budget.balance()
 
     def _run(self, sequence: Sequence) -> None:
         """A sequence has its first tokens: it goes on, or has ended with them."""
@@ -253,6 +252,8 @@ class Scheduler:
             self._take_word(other, found)
         if words[0] is not None:
             self._take_word(leader, words[0])
+        if known := self._follow(leader):
+            self._open_lane(leader, *known.rows)
         for sequence in (*leader.alternatives, leader):
             self._run(sequence)
 

@@ -70,7 +70,7 @@ class Entry:
 
     def remember(self, logits: Mapping[int, Floats]) -> None:
         """Keep logits by the number of tokens before them; the longest kept drop out."""
-        self.logits |= logits
+        self.logits |= {n: row for n, row in logits.items() if n <= self.length}
         for n in sorted(self.logits)[:-LOGITS_KEPT]:
             del self.logits[n]
 
@@ -107,6 +107,14 @@ class PrefixCache:
                 if alike > 0 and alike >= shared:
                     best, shared = entry, alike
         return best, shared
+
+    def known(self, tokens: Ints, owner: str = "") -> Entry | None:
+        """The newest entry that has the logits behind `tokens`, if there is one."""
+        count = len(tokens)
+        for entry in reversed(self.entries):
+            if count in entry.logits and entry.owner == owner and (entry.tokens[:count] == tokens).all():
+                return entry
+        return None
 
     def touch(self, entry: Entry) -> None:
         """The entry has just been used."""

@@ -24,7 +24,7 @@ def test_a_writer_takes_what_is_right_up_to_the_end_of_a_word(
 
 def test_keys_are_told_apart_by_what_the_engine_had_to_do() -> None:
     def key(first: float, *, inside: bool = True, accepted: bool = False, searched: bool = False) -> Key:
-        return Key(inside, accepted, searched, 8, first, 2 * first, 1.0)
+        return Key(inside, accepted, searched, 8, 1, 2, first, 2 * first, 3)
 
     found = rows(
         [
@@ -40,4 +40,5 @@ def test_keys_are_told_apart_by_what_the_engine_had_to_do() -> None:
     assert medians["another prompt"] == (1, 20.0, 40.0)
     assert medians["behind a suggestion that was taken"] == (1, 30.0, 60.0)
     assert found["all"]["keys"] == 4
-    assert found["all"]["ahead_ms"] == 1.0
+    assert (found["all"]["known"], found["all"]["steps"], found["all"]["rows"]) == (8, 1, 2)
+    assert found["all"]["ahead"] == 3

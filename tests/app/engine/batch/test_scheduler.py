@@ -304,6 +304,20 @@ def test_a_known_continuation_is_walked_and_only_what_is_new_is_computed() -> No
     assert scheduler.stats.known_tokens == 4 + 6
 
 
+def test_what_follows_a_word_that_was_searched_before_is_known() -> None:
+    scheduler, runner = make(vocabulary=VOCABULARY)
+    generation = Generation((5, 6), max_tokens=12, typed=b" ab", alternatives=1)
+    calls, texts = [], []
+    for number in range(2):
+        before = sum(runner.decodes)
+        scheduler.submit(number, generation)
+        texts.append(ids(drain(scheduler), number))
+        calls.append(sum(runner.decodes) - before)
+    assert texts[0] == texts[1]
+    assert scheduler.stats.known_tokens > 0
+    assert calls[1] < calls[0]
+
+
 def test_what_one_owner_has_computed_is_unknown_to_another() -> None:
     scheduler, _ = make(chunk=64)
     for number, owner in enumerate(("one", "two", "one")):

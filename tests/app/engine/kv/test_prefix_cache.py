@@ -211,3 +211,11 @@ def test_a_smaller_budget_drops_the_oldest_idle_entries(cache: PrefixCache) -> N
     cache.fit(5 * SHAPE.token_bytes)
     (entry,) = cache.entries
     check(entry, [7, 8, 9])
+
+
+def test_logits_behind_tokens_that_an_entry_does_not_hold_are_not_kept() -> None:
+    entry = Entry.empty(SHAPE)
+    entry.extend(np.array([1, 2, 3], np.int32))
+    row = np.zeros(SHAPE.vocabulary, np.float32)
+    entry.remember({3: row, 4: row})
+    assert list(entry.logits) == [3]
