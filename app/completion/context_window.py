@@ -54,7 +54,7 @@ def keep_newest(
         return Window(ids=(start_id, *kept.ids), limit=limit, dropped=kept.dropped)
     block = max(1, min(BLOCK, limit // 4))
     start = -(-max(0, len(ids) - limit) // block) * block
-    start = min(start, len(ids) - 1)
+    start = max(0, min(start, len(ids) - 1))
     cut = start
     if start:
         cut = next((at for at in range(start, len(ids)) if begins_character(token_bytes(ids[at]))), start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from app.model.tokenizer import Tokenizer
 
@@ -16,18 +16,24 @@ class Detokenizer:
 
     Attributes:
         typed: Bytes at the beginning that a person has typed already: they are not shown.
-        pushed: The bytes of the last ids, without those.
+        pushed: The bytes of the last ids, without those; of special tokens alone, their names.
     """
 
-    def __init__(self, tokenizer: Tokenizer, typed: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer, typed: int = 0, special: Collection[int] = ()) -> None:
+        """`special` tokens have a name and stand for no text: they are not shown."""
         self.typed = typed
         self.pushed = b""
         self._tokenizer = tokenizer
+        self._special = special
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def push(self, ids: Sequence[int]) -> str:
         """The characters that these ids complete."""
-        data = self._tokenizer.detokenize(ids)
+        shown = [number for number in ids if number not in self._special]
+        if not shown:
+            self.pushed = self._tokenizer.detokenize(ids)
+            return ""
+        data = self._tokenizer.detokenize(shown)
         hidden = min(self.typed, len(data))
         self.typed -= hidden
         self.pushed = data[hidden:]

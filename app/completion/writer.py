@@ -62,6 +62,7 @@ class ChoiceWriter:
         metrics: Metrics,
     ) -> None:
         self._manifest = manifest
+        self._special = frozenset(manifest.special_tokens.values())
         self._engine = engine
         self._tokenizer = tokenizer
         self._preparation = preparation
@@ -79,7 +80,7 @@ class ChoiceWriter:
         return ChoiceOutput(
             index,
             attempt,
-            Detokenizer(self._tokenizer, typed=len(run.start.typed)),
+            Detokenizer(self._tokenizer, len(run.start.typed), self._special),
             StopScanner(run.job.stop),
             _output_guard(run),
             logprobs,

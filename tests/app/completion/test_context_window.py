@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,9 @@ def test_what_is_kept_is_a_whole_ending_of_the_text(text: str, limit: int) -> No
     if limit >= 4:
         assert len(window.ids) <= limit
         assert text.endswith(bytes(window.ids).decode())
+
+
+@pytest.mark.parametrize("start_id", [None, 7])
+def test_of_no_tokens_none_are_kept(start_id: int | None) -> None:
+    found = keep_newest([], 4, lambda _: b"a", start_id)
+    assert (found.ids, found.dropped) == (() if start_id is None else (7,), 0)

@@ -71,3 +71,11 @@ def test_the_bytes_of_the_last_ids_are_known_and_whether_they_end_inside_a_chara
     assert (detokenizer.pushed, detokenizer.inside) == (b"\xc3", True)
     assert detokenizer.push(tuple("é".encode()[1:])) == "é"
     assert (detokenizer.pushed, detokenizer.inside) == (b"\xa9", False)
+
+
+def test_special_tokens_are_not_shown_but_their_names_are_known() -> None:
+    detokenizer = Detokenizer(Pieces(b"a\xe2", b"<|im_start|>", b"\x82\xac"), special={1})
+    assert [detokenizer.push(ids) for ids in ([0], [1])] == ["a", ""]
+    assert detokenizer.pushed == b"<|im_start|>"
+    assert detokenizer.push([1, 2]) == "€"
+    assert detokenizer.pushed == b"\x82\xac"

@@ -141,6 +141,16 @@ async def test_tokenize_says_ids_count_and_what_the_window_would_keep(serve: Ser
     assert cut["window"] == {"limit": 4, "dropped_tokens": 6, "truncated": True}
 
 
+async def test_texts_without_characters_have_no_tokens_and_no_words(serve: Serve) -> None:
+    async with serve() as client:
+        tokens = await client.post("/tokenize", json={"text": ""})
+        text = await client.post("/detokenize", json={"ids": []})
+        found = await client.post("/moderate", json={"text": ""})
+    assert (tokens.status_code, tokens.json()["ids"], tokens.json()["count"]) == (200, [], 0)
+    assert (text.status_code, text.json()) == (200, {"text": ""})
+    assert (found.status_code, found.json()["flagged"]) == (200, False)
+
+
 async def test_detokenize_is_the_way_back(serve: Serve) -> None:
     async with serve() as client:
         text = await client.post("/detokenize", json={"ids": list("日本".encode())})
