@@ -25,7 +25,7 @@ def test_at_most_one_in_fifty_profane_texts_is_missed(guard: Guard) -> None:
     assert len(wrong(guard, profane)) <= 0.02 * len(profane)
 
 
-HARDEST = {"5": (0.01, 0.025), "6": (0.025, 0.03), "9": (0.05, 0.02), "10": (0.034, 0.02)}
+HARDEST = {"5": (0.01, 0.025), "6": (0.025, 0.03), "9": (0.05, 0.02), "10": (0.034, 0.02), "11": (0.15, 0.02)}
 """Sets of rows that were looked for at the edges of the rules; their known misses stay in."""
 
 
