@@ -150,7 +150,7 @@ def known() -> list[Peer]:
         Peer("ik_llama.cpp Q4_0", IK, "ik", _gguf("Q4_0")),
         Peer("ONNX Runtime int8", ORT, "onnx-runtime", _folder("onnx-int8")),
         Peer("ONNX Runtime int4", ORT, "onnx-runtime", _folder("onnx-int4")),
-        Peer("OpenVINO int8", OPENVINO, "openvino", _gguf("Q8_0"), ENGINE),
+        Peer("OpenVINO int8", OPENVINO, "openvino", _gguf("Q8_0")),
         Peer("ours, .litertlm", OURS, "plugged", _litertlm, ENGINE),
         Peer("LiteRT-LM", OURS, "litert-lm", _litertlm, ENGINE),
     ]
