@@ -253,6 +253,12 @@ class Settings(BaseSettings):
             raise ValueError("a list without an entry; leave the variable out, or empty, for none")
         return parts
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_send(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Without the slash and the capitals that an address is copied with: no browser sends them."""
+        return tuple(origin.rstrip("/").lower() for origin in origins)
+
     @property
     def engine_threads(self) -> int:
         """Threads of each worker's engine."""

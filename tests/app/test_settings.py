@@ -27,6 +27,11 @@ def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
     assert settings.model == Path("/models/other.tflite")
 
 
+def test_origins_are_what_browsers_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCOMPLETE_CORS_ORIGINS", "https://A.example/, http://localhost:5173, *")
+    assert Settings().cors_origins == ("https://a.example", "http://localhost:5173", "*")
+
+
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOCOMPLETE_API_KEYS", "")
     monkeypatch.setenv("AUTOCOMPLETE_TEXT_OPS", "")

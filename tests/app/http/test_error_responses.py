@@ -60,7 +60,7 @@ POISON: dict[str, tuple[bytes, str | None]] = {
     "long stop": (b'{"prompt": "x", "stop": "' + b"a" * 65 + b'"}', "stop"),
     "long prompt": (b'{"truncation": "error", "prompt": "' + b"a" * 8193 + b'"}', "prompt"),
     "window zero": (b'{"prompt": "x", "context_window": 0}', "context_window"),
-    "window beyond the model": (b'{"prompt": "x", "context_window": 256}', "context_window"),
+    "window beyond the model": (b'{"prompt": "x", "context_window": 1000000}', "context_window"),
     "unknown truncation": (b'{"prompt": "x", "truncation": "canary-7f3a"}', "truncation"),
     "unknown policy": (b'{"prompt": "x", "profanity": "off"}', "profanity"),
     "timeout zero": (b'{"prompt": "x", "timeout_ms": 0}', "timeout_ms"),
