@@ -17,7 +17,7 @@ COMPILE := uv pip compile --no-strip-extras --quiet --generate-hashes --no-heade
 SUITE := --ignore tests/browser --ignore tests/examples --ignore tests/clients --ignore tests/keras --ignore tests/ray -n auto --maxprocesses 4 --dist worksteal
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:
 
-.PHONY: serve help build verify foreign-model test test-fast test-browser test-editors test-examples test-clients test-contract test-sessions test-keras test-foreign ray test-ray \
+.PHONY: serve help build verify foreign-model test test-fast test-browser test-editors test-examples test-clients test-contract test-sessions test-keras test-foreign ray test-ray test-families \
 	lint format soak chaos bench bench-quick bench-wheels bench-session peers typing typing-latency typing-quick profile lock clean
 .DELETE_ON_ERROR:
 
@@ -67,6 +67,12 @@ test-keras: .venv-keras/.ready $(MANIFEST)  ## token for token beside KerasHub, 
 
 test-foreign: $(VENV)/.litert-lm $(FOREIGN)  ## the default weights as a .litertlm, on our engine and on LiteRT-LM
 	$(BIN)/pytest -m foreign tests/foreign
+
+test-families: .venv-foreign/.ready $(VENV)/.dev $(MANIFEST) tests/artifacts/llama.cpp/.ready  ## every family beside transformers, from folders and GGUF files, with PyTorch in its own environment; needs npm
+	.venv-foreign/bin/python -m tests.families.oracle tests/artifacts/families tests/artifacts/llama.cpp
+	.venv-foreign/bin/python -m tests.families.tokenizers tests/artifacts/tokenized tests/artifacts/llama.cpp tests/artifacts/tokenizers
+	$(BIN)/python -m tests.families.compare tests/artifacts/families
+	$(BIN)/python -m tests.families.compare tests/artifacts/tokenized
 
 ray: .venv-ray/.ready $(MANIFEST)  ## two replicas of one thread under Ray Serve, on this machine
 	AUTOCOMPLETE_WORKERS=$${AUTOCOMPLETE_WORKERS:-2} exec .venv-ray/bin/python -m app.server.ray_serve
@@ -192,6 +198,10 @@ models/artifacts/onnx-%: .venv-ort/.ready | $(MANIFEST)
 
 $(VENV)/.litert-lm: locks/litert-lm.txt $(VENV)/.dev
 	$(PIP_INSTALL) -r locks/litert-lm.txt
+	touch $@
+
+tests/artifacts/llama.cpp/.ready: tests/families/fetch.sh locks/bench.txt $(VENV)/.runtime
+	tests/families/fetch.sh $(BIN)/pip tests/artifacts
 	touch $@
 
 .venv-ray/.ready: locks/ray.txt

@@ -255,6 +255,8 @@ def _special(own: Fields, kind: Kind, values: dict[str, Any], tensors: Mapping[s
         case "falcon":
             several = "blk.0.attn_norm_2.weight" in tensors
             few = values.get("num_key_value_heads", 1) != 1
+            hidden = _rows(tensors, "blk.0.ffn_up.weight", values["intermediate_size"])  # as Phi's
+            values["intermediate_size"] = hidden
             heads = {"num_kv_heads": values.pop("num_key_value_heads", 1)}
             if not few and not several:
                 return {"multi_query": True}

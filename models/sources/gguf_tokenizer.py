@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.model.manifest import InfillRole
 from models.checkpoint.rules import RULES, Rule
-from models.checkpoint.vocabulary import Vocabulary
+from models.checkpoint.vocabulary import SPACE_MARK, Vocabulary
 from models.errors import SourceError
 from models.sources.fields import Fields
 from models.sources.infill_tokens import gguf_infill_tokens
@@ -97,7 +97,9 @@ def _vocabulary(fields: Fields, tokens: Sequence[str], kinds: Sequence[int]) -> 
 def _merges_of_scores(fields: Fields, tokens: Sequence[str], kinds: Sequence[int]) -> list[tuple[str, str]]:
     """Every way to put a token together of two others, those of the highest score first.
 
-    SentencePiece joins two neighbours if that makes a token, the token of the highest score first.
+    SentencePiece joins two neighbours if that makes a token, the token of the highest score first. A file
+    that was made without its model has one score for all: tokens stand in the order of the lost scores, but
+    for runs of spaces, which come last.
     """
     scores = fields.get("tokenizer.ggml.scores")
     if len(scores) != len(tokens):
@@ -107,12 +109,13 @@ def _merges_of_scores(fields: Fields, tokens: Sequence[str], kinds: Sequence[int
         for i, (text, kind) in enumerate(zip(tokens, kinds, strict=True))
         if kind in (NORMAL, USER_DEFINED, UNUSED) and " " not in text
     }
-    found = []
+    lost, found = len(set(scores)) == 1, []
     for text, i in ids.items():
+        last = lost and not text.strip(SPACE_MARK)
         splits = [(text[:at], text[at:]) for at in range(1, len(text))]
         parts = sorted((ids[left], ids[right]) for left, right in splits if left in ids and right in ids)
-        found += [(-scores[i], i, *pair) for pair in parts]
-    return [(tokens[left], tokens[right]) for _, _, left, right in sorted(found)]
+        found += [(-scores[i], last, i, *pair) for pair in parts]
+    return [(tokens[left], tokens[right]) for *_, left, right in sorted(found)]
 
 
 def _start_id(fields: Fields, tokens: int) -> int | None:

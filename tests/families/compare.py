@@ -24,6 +24,15 @@ from tests.tiny import TinyModel, build_tiny
 TEXT_OPS = Path(__file__).parents[2] / "models" / "artifacts" / "text_ops"
 FORMS = {"folder": "model", "GGUF": "model.gguf"}
 NOTHING = "–"
+LEFT_OUT = {
+    "mistral, window": "the window",
+    "qwen2, window": "the window",
+    "starcoder2": "the window",
+    "gemma2": "the scale of scores",
+    "gemma3": "the scale of scores",
+    "granite 4 without positions": "that there are none",
+}
+"""What llama.cpp's converter does not write of a model, so that no reader of its file can know it."""
 
 
 def compare(source: Path) -> str:
@@ -74,15 +83,17 @@ def _tokenized(model: TinyModel, folder: Path) -> list[tuple[int, int]]:
 
 
 def main(folder: Path, names: list[str]) -> int:
-    """Print the table; returns how many cells show a difference or a refusal."""
+    """Print the table; returns how many cells show a difference or a refusal that is not known."""
     print(f"| model | {' | '.join(FORMS)} |\n| --- | --- | --- |")
     different = 0
     for name in names or sorted(path.name for path in folder.iterdir()):
-        cells = [compare(folder / name / form) for form in FORMS.values()]
-        for cell in cells:
+        cells = {form: compare(folder / name / path) for form, path in FORMS.items()}
+        if name in LEFT_OUT:
+            cells["GGUF"] = f"{NOTHING} ({LEFT_OUT[name]} is not in the file)"
+        for cell in cells.values():
             counts = [part.split(" of ") for part in cell.split(", ")]
-            different += cell != NOTHING and any(len(set(count)) != 1 for count in counts)
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+            different += not cell.startswith(NOTHING) and any(len(set(count)) != 1 for count in counts)
+        print(f"| {name} | {' | '.join(cells.values())} |", flush=True)
     return different
 
 

@@ -279,6 +279,9 @@ def test_sentence_pieces_scores_become_merges(tmp_path: Path) -> None:
     assert found.vocabulary.specials == {0, 1, 2}
     assert found.vocabulary.prefix == "each"
     assert (found.start_id, found.end_ids) == (1, (2,))
+    lost = values | {"tokenizer.ggml.scores": [-1000.0] * len(tokens)}
+    found = read_tokenizer(Fields(tmp_path, lost | {"tokenizer.ggml.tokens": [*tokens[:-2], "▁▁", "▁a"]}))
+    assert found.vocabulary.merges == ((b"a", b"b"), (b" ", b"a"), (b" ", b" "))
     without = values | {"tokenizer.ggml.add_space_prefix": False, "tokenizer.ggml.add_bos_token": False}
     found = read_tokenizer(Fields(tmp_path, without))
     assert (found.vocabulary.prefix, found.start_id) == ("none", None)
