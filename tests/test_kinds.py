@@ -166,6 +166,7 @@ TYPING: dict[str, Any] = {
     "guided_regex": "[a-z]{2}",
     "guided_choice": ["yes", "no"],
     "guided_grammar": 'start: "yes" | "no"',
+    "structured_outputs": {"choice": ["yes", "no"]},
     "json_schema": {"enum": ["yes", "no"]},
     "grammar": 'root ::= "yes" | "no"',
 }

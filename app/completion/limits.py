@@ -25,6 +25,7 @@ NEEDS_BYTES = (
     "guided_regex",
     "guided_choice",
     "guided_grammar",
+    "structured_outputs",
     "json_schema",
     "grammar",
 )

@@ -35,6 +35,7 @@ def _schema(value: Any) -> dict[str, Any]:
 Schema = Annotated[
     Any, AfterValidator(_schema), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}]})
 ]
+Choices = Annotated[list[NonEmpty], Field(min_length=1, max_length=MOST_CHOICES)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
@@ -70,6 +71,28 @@ def _formed(value: ResponseFormat | None) -> ResponseFormat | None:
     return value
 
 
+class StructuredOutputs(Body):
+    """Constraints as newer versions of vLLM have them."""
+
+    json_: Schema | None = Field(default=None, alias="json")
+    json_object: bool | None = None
+    regex: Text | None = None
+    choice: Choices | None = None
+    grammar: Text | None = None
+
+    @property
+    def constraints(self) -> list[tuple[Kind, Any]]:
+        """Kind and value of each, None where it is not given."""
+        any_object = ANY_OBJECT if self.json_object else None
+        return [
+            ("json_schema", self.json_),
+            ("json_schema", any_object),
+            ("regex", self.regex),
+            ("choice", self.choice),
+            ("grammar", self.grammar),
+        ]
+
+
 class ConstrainedRequest(Body):
     """The fields that constrain a text."""
 
@@ -78,11 +101,12 @@ class ConstrainedRequest(Body):
     )
     guided_json: Schema | None = Field(default=None, description="A JSON schema (vLLM)")
     guided_regex: Text | None = Field(default=None, description="A regular expression of the text (vLLM)")
-    guided_choice: Annotated[list[NonEmpty], Field(min_length=1, max_length=MOST_CHOICES)] | None = Field(
-        default=None, description="The texts to choose from (vLLM)"
-    )
+    guided_choice: Choices | None = Field(default=None, description="The texts to choose from (vLLM)")
     guided_grammar: Text | None = Field(
         default=None, description="A grammar in llguidance's variant of Lark, or in GBNF (vLLM)"
+    )
+    structured_outputs: StructuredOutputs | None = Field(
+        default=None, description="The newer name of the four before (vLLM)"
     )
     json_schema: Schema | None = Field(default=None, description="A JSON schema (llama.cpp)")
     grammar: Text | None = Field(
@@ -103,20 +127,21 @@ class ConstrainedRequest(Body):
 
     def _constraints(self) -> list[tuple[Kind, str, str]]:
         """Kind, text and field of each that is given."""
-        schemas = {"guided_json": self.guided_json, "json_schema": self.json_schema}
-        if self.response_format is not None:
-            named, plain = self.response_format.json_schema, self.response_format.schema_
-            schemas["response_format"] = named.schema_ if named is not None else plain or ANY_OBJECT
-        written: list[tuple[Kind, str, str]] = [
-            ("json_schema", json.dumps(schema, ensure_ascii=False), field)
-            for field, schema in schemas.items()
-            if schema is not None
-        ]
-        if self.guided_choice is not None:
-            written.append(("choice", json.dumps(self.guided_choice, ensure_ascii=False), "guided_choice"))
-        texts: list[tuple[Kind, str | None, str]] = [
+        found: list[tuple[Kind, Any, str]] = [
+            ("json_schema", self.guided_json, "guided_json"),
             ("regex", self.guided_regex, "guided_regex"),
+            ("choice", self.guided_choice, "guided_choice"),
             ("grammar", self.guided_grammar, "guided_grammar"),
+            ("json_schema", self.json_schema, "json_schema"),
             ("grammar", self.grammar, "grammar"),
         ]
-        return written + [(kind, text, field) for kind, text, field in texts if text is not None]
+        if (form := self.response_format) is not None:
+            schema = form.json_schema.schema_ if form.json_schema is not None else form.schema_
+            found.append(("json_schema", schema or ANY_OBJECT, "response_format"))
+        if (outputs := self.structured_outputs) is not None:
+            found += [(kind, value, "structured_outputs") for kind, value in outputs.constraints]
+        return [
+            (kind, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), field)
+            for kind, value, field in found
+            if value is not None
+        ]

@@ -43,6 +43,12 @@ def body(**fields: Any) -> ConstrainedRequest:
         ("guided_choice", ["é", "b"], ("choice", '["é", "b"]')),
         ("guided_grammar", 'start: "a"', ("grammar", 'start: "a"')),
         ("grammar", 'root ::= "a"', ("grammar", 'root ::= "a"')),
+        ("structured_outputs", {"json": SCHEMA}, ("json_schema", TEXT)),
+        ("structured_outputs", {"json": TEXT}, ("json_schema", TEXT)),
+        ("structured_outputs", {"json_object": True}, ("json_schema", '{"type": "object"}')),
+        ("structured_outputs", {"regex": "a+"}, ("regex", "a+")),
+        ("structured_outputs", {"choice": ["é", "b"]}, ("choice", '["é", "b"]')),
+        ("structured_outputs", {"grammar": 'start: "a"'}, ("grammar", 'start: "a"')),
     ],
 )
 def test_each_field_says_what_the_text_must_keep_to(
@@ -86,6 +92,10 @@ def test_one_field_at_most_constrains_a_text() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         _ = body(guided_regex="a", grammar='start: "a"').constraint
     assert (caught.value.field, caught.value.reason) == ("grammar", "not together with guided_regex")
+
+
+def test_structured_outputs_may_name_nothing() -> None:
+    assert body(structured_outputs={"json_object": False}).constraint is None
 
 
 def test_files_without_the_bytes_of_tokens_refuse_all_of_them() -> None:
