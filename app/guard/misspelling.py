@@ -15,7 +15,8 @@ def mistyped(word: str, traits: str) -> Iterator[str]:
     if "m" in traits:
         yield from (word * times for times in range(2, MOST_TIMES + 1))
         for form in inflect(word, traits.replace("c", ""), ()):
-            yield from _misspelled(form)
+            if not form.endswith("z"):  # written 2 as well: slot2
+                yield from _misspelled(form)
 
 
 def _misspelled(word: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ def test_a_word_without_the_trait_is_written_as_it_is() -> None:
 
 
 def test_what_is_another_word_or_a_name_is_none(guard: Guard) -> None:
-    innocent = "butch batches duck deck cent cant shot shut slot where pissed whore"
+    innocent = "butch batches duck deck cent cant shot shut slot slot2.h wink2 where pissed whore"
     found = guard.check(innocent)
 
     assert [innocent[span.start : span.end] for span in found.spans] == ["pissed", "whore"]
