@@ -63,11 +63,12 @@ def _parts(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
         seam = gather(seams, floor_mod(previous(symbol, 0) * SEAM_FACTOR + symbol, SEAM_SLOTS))
         return cumsum(cast(equal(cast(seam, "int32"), 0), "int32"))
     byte = minimum(symbol, BYTES - 1) if table.first_made > BYTES else symbol  # an added token is a word
-    seam = cast(gather(seams, previous(byte, 0) * BYTES + byte), "int32")
+    seam = gather(seams, previous(byte, 0) * BYTES + byte)
+    other = not_equal(word, previous(word, -1))
+    joins = cast(seam, "int32")
     if len(table.wide_seams):
-        seam = seam + _wide_seams(byte, table)
-    opens = either(not_equal(word, previous(word, -1)), equal(seam, 0))
-    return cumsum(cast(opens, "int32"))
+        joins = joins + _wide_seams(byte, table)
+    return cumsum(cast(either(other, equal(joins, 0)), "int32"))
 
 
 def _wide_seams(byte: Tensor, table: MergeTable) -> Tensor:
