@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -128,9 +129,19 @@ def processor_seconds(process: int, proc: Path = Path("/proc")) -> float:
 
 def _of(process: int, proc: Path, apart: tuple[int, ...] = ()) -> int:
     """Ticks of a process and its children, but for those that are counted apart."""
-    listed = [line for path in proc.glob(f"{process}/task/*/children") for line in path.read_text().split()]
-    rest = sum(_of(int(child), proc, apart) for child in listed if int(child) not in apart)
-    return sum(_ticks(proc / f"{process}/stat", 13, 15)) + rest
+    ticks = sum(_ticks(proc / f"{process}/stat", 13, 15))
+    for child in _children(process, proc):
+        if child not in apart:
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                ticks += _of(child, proc, apart)
+    return ticks
+
+
+def _children(process: int, proc: Path) -> Iterator[int]:
+    """Of all threads of a process; one may end meanwhile."""
+    for listed in proc.glob(f"{process}/task/*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield from map(int, listed.read_text().split())
 
 
 def _ticks(account: Path, first: int, last: int) -> list[int]:

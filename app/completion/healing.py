@@ -89,6 +89,10 @@ class Healer:
             rest = rest[len(self._vocabulary.pieces[ids[-1]]) :]
         return ids
 
+    def bytes_of(self, token: int) -> bytes:
+        """What a token stands for; nothing where it is no text."""
+        return self._vocabulary.pieces[token]
+
     def first_piece(self, text: str) -> str:
         """The piece that a text begins with."""
         piece = text[:TAIL]

@@ -225,7 +225,7 @@ class Preparation:
         return window, ids.typed, ids.rare
 
     def _bytes_of(self, token: int) -> bytes:
-        return self._tokenizer.detokenize([token])
+        return self._healer.bytes_of(token) if self._healer else self._tokenizer.detokenize([token])
 
     async def _turns(self, prompt: ChatPrompt, ids: Sequence[int], limit: int) -> Sequence[int]:
         """The tokens of a conversation, without its oldest turns where they do not fit."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import Neighbours
+from bench.machine import Neighbours, processor_seconds
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -15,6 +15,14 @@ def account(proc: Path, process: int, seconds: int, *children: int) -> None:
     (proc / f"{process}/task/{process}").mkdir(parents=True, exist_ok=True)
     (proc / f"{process}/stat").write_text(f"{process} (name) S {'0 ' * 10}{seconds * TICK} 0 0 0\n")
     (proc / f"{process}/task/{process}/children").write_text(" ".join(map(str, children)))
+
+
+def test_a_child_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
+    account(tmp_path, 10, 3, 11, 12)
+    account(tmp_path, 12, 4)
+    (tmp_path / "10/task/13").mkdir()
+    (tmp_path / "10/task/13/children").symlink_to("gone")
+    assert processor_seconds(10, tmp_path) == 7
 
 
 def test_only_what_is_neither_ours_nor_our_childrens_counts(tmp_path: Path) -> None:

@@ -132,3 +132,7 @@ def test_a_tokenizer_that_puts_a_space_before_a_text(text: str, expected: Healed
 def test_the_first_piece_of_a_text_is_its_beginning() -> None:
     texts = [" and more", "ed, so", ")", "\n\nBest", ""]
     assert [HEALER.first_piece(text) for text in texts] == [" and", "ed", ")", "\n", ""]
+
+
+def test_the_bytes_of_a_token_are_its_pieces() -> None:
+    assert healer().bytes_of(PIECES.index(b" Fra")) == b" Fra"
