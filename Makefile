@@ -38,7 +38,7 @@ foreign-model: $(FOREIGN)  ## the default weights as LiteRT's own exporter write
 test: $(VENV)/.dev $(MANIFEST)  ## every test, with the coverage gate
 	$(BIN)/pytest $(SUITE) --cov --cov-report=term-missing:skip-covered --durations=25
 
-test-fast: $(VENV)/.dev $(MANIFEST)  ## without the real model, processes of servers and engines, and long searches
+test-fast: $(VENV)/.dev $(MANIFEST)  ## without the real model, processes of servers and engines, compiled graphs, and long searches
 	$(BIN)/pytest $(SUITE) --no-cov -m "not slow and not foreign"
 
 test-browser: $(VENV)/.dev $(MANIFEST)  ## the pages, in Debian's Chromium

@@ -14,6 +14,8 @@ from models.sources.hugging_face import read_hugging_face
 from tests.families.folders import read_expected, write_folder
 from tests.tiny import build_tiny
 
+pytestmark = pytest.mark.slow
+
 EXPECTED = read_expected()
 
 
@@ -26,7 +28,6 @@ def test_a_family_continues_a_text_as_transformers_does(name: str, tmp_path: Pat
     assert reference.greedy(expected.prompt, len(expected.greedy), ()) == expected.greedy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_familys_file_continues_a_text_as_transformers_does(
     name: str, tmp_path: Path, text_ops: Path

@@ -36,6 +36,8 @@ from tests.tiny import (
     write_gguf,
 )
 
+pytestmark = pytest.mark.slow
+
 CHECKPOINT = replace(tiny_checkpoint("llama", TOY_VOCABULARY), chat_template="{{ messages }}")
 
 

@@ -128,6 +128,7 @@ def test_a_key_file_is_read_again_only_when_it_has_changed(
 def test_the_last_keys_stand_while_the_file_cannot_be_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING")
     file = tmp_path / "keys"
     file.write_text("one\n")
     keys = ApiKeys([], file)

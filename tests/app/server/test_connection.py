@@ -18,6 +18,8 @@ import pytest
 from app.server.connection import SPARE_CONNECTIONS
 from tests.fakes import ByteTokenizer, FakeEngine
 
+pytestmark = pytest.mark.slow
+
 Listen = Callable[..., str]
 
 BODY = json.dumps({"prompt": "x"}).encode()

@@ -10,6 +10,8 @@ from bench.studies.replica import Size
 from bench.studies.simulation import Door, capacity, replicas_needed, simulate, simulate_share
 from bench.studies.traffic import Traffic
 
+pytestmark = pytest.mark.slow
+
 SERVICE = Cost(1, ((1, 0.1),), ((1, 1.0),), 0.02)
 """Each prompt takes a tenth of a second, whatever its length."""
 
@@ -71,7 +73,6 @@ def test_a_hash_sends_a_client_to_the_replica_that_remembers_it() -> None:
     assert hashed > 1.2 * least
 
 
-@pytest.mark.slow
 def test_the_replicas_needed_suffice_and_one_less_does_not() -> None:
     crowd = replace(QUEUE, rate=50.0)
     count = replicas_needed(SERVICE, crowd, 0.3, DEEP)
@@ -80,7 +81,6 @@ def test_the_replicas_needed_suffice_and_one_less_does_not() -> None:
     assert simulate_share(SERVICE, crowd, count - 1, DEEP, "least").first_token[1] > 0.3
 
 
-@pytest.mark.slow
 def test_ten_thousand_times_the_crowd_needs_about_ten_thousand_times_the_replicas(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

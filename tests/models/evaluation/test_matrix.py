@@ -16,6 +16,8 @@ from models.evaluation.matrix import Cell, fill, matrix_table
 from models.evaluation.perplexity import Quality
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.slow
+
 QUALITY = Quality("quality.txt", 512, 12.6, 12.0, 0.9512, 3.25, 0.5, 4.0).record
 
 

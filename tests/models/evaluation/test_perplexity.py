@@ -11,6 +11,8 @@ from models.errors import BuildError
 from models.evaluation.perplexity import Quality, cut, measure, read_text
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.slow
+
 
 def test_windows_cover_the_first_tokens() -> None:
     ids = list(range(10))

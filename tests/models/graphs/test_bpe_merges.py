@@ -12,6 +12,8 @@ from models.graphs.bpe_merges import merge
 from models.graphs.merge_table import merge_table
 from models.tflite.graph import Array
 
+pytestmark = pytest.mark.slow
+
 Compile = Callable[..., Callable[..., Array]]
 Merge = Callable[[Sequence[bytes]], list[list[bytes]]]
 

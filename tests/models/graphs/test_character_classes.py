@@ -7,6 +7,8 @@ from tokenizers.pre_tokenizers import Digits
 from models.evaluation.reference_tokenizer import make_pre_tokenizer
 from models.graphs.character_classes import Kind, character_kinds, kind_trie
 
+pytestmark = pytest.mark.slow
+
 POINTS = np.array([*range(0xD800), *range(0xE000, 0x110000)])  # all but surrogates, which no text has
 
 

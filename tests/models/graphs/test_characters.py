@@ -11,6 +11,8 @@ from models.graphs.characters import character_table, put_spaces, split_characte
 from models.graphs.merge_table import BYTES
 from models.tflite.graph import Array
 
+pytestmark = pytest.mark.slow
+
 Compile = Callable[..., Callable[..., Array]]
 
 CHARACTERS = {"é": 300, "你": 301, "😀": 302, "\u07ff": 303, "\u0800": 304, "\U0010ffff": 305}

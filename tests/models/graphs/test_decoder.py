@@ -22,6 +22,8 @@ from models.quantization.rounding import Scheme
 from models.tflite.graph import Array, Model
 from tests.tiny import GPT2, LLAMA, TOY_VOCABULARY, TURNED, random_weights, stored, tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 Past = tuple[Array, Array]
 """Keys and values [L, P, KV, HD]."""
 

@@ -9,6 +9,8 @@ import pytest
 from models.checkpoint.vocabulary import Vocabulary
 from models.graphs.merge_table import SEAM_FACTOR, SEAM_SLOTS, MergeTable, merge_table
 
+pytestmark = pytest.mark.slow
+
 ABC = Vocabulary(
     tokens=(b"c", b"b", b"a", b"ab", b"abc", b"aa", b"ba"),
     merges=((b"a", b"b"), (b"ab", b"c"), (b"a", b"a"), (b"b", b"a")),

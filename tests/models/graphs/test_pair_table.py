@@ -12,6 +12,8 @@ from models.graphs.pair_table import PairTable, hashed, sparse_rows
 from models.tflite.graph import Array, Tensor
 from models.tflite.sequence_ops import select
 
+pytestmark = pytest.mark.slow
+
 Compile = Callable[..., Callable[..., Array]]
 
 

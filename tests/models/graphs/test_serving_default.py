@@ -19,6 +19,8 @@ from models.tflite.graph import Array
 from tests.conftest import Runtime
 from tests.tiny import TinyModel, build_tiny, tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 WINDOW, TOKENS = 40, 24
 PROMPTS = [
     "The quick brown fox",

@@ -25,6 +25,8 @@ from models.evaluation.samples import sample_texts
 from models.graphs.split import BYTES, split_words
 from models.tflite.graph import Array
 
+pytestmark = pytest.mark.slow
+
 Compile = Callable[..., Callable[..., Array]]
 
 RULES = {

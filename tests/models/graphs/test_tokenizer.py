@@ -24,6 +24,8 @@ from models.graphs.tokenizer import detokenize, tokenize, write_tokenizer
 from models.tflite.graph import Array, Model, Tensor
 from tests.conftest import Runtime
 
+pytestmark = pytest.mark.slow
+
 Compile = Callable[..., Callable[..., Array]]
 
 TOY = Vocabulary((b"a", b"bc", b"\0", b"<|end|>", "é".encode()), (), frozenset([3]), digits=False)

@@ -21,6 +21,8 @@ from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(
     scope="module",

@@ -13,7 +13,7 @@ from models.checkpoint.numpy_decoder import Reference
 from tests.app.engine.whole import LENGTH, TEXT, Whole, prefill
 from tests.tiny import TinyModel
 
-pytestmark = pytest.mark.tflite_runtime
+pytestmark = [pytest.mark.tflite_runtime, pytest.mark.slow]
 
 TOLERANCE = {"none": 1e-5, "dynamic": 0.1}  # an activation may be rounded to its other neighbour
 
