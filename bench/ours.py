@@ -7,11 +7,10 @@ import time
 from collections import deque
 from pathlib import Path
 
-from app.engine.config import EngineConfig
 from app.engine.messages import Finished, Generation, Sampling, Tokens
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_scheduler
 from app.model.manifest import read_manifest
-from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model
 from app.settings import Settings
 from bench.server import FIRST_REPEATS
@@ -23,16 +22,14 @@ class Ours:
 
     def __init__(self, model: Path, threads: int) -> None:
         manifest = read_manifest(model)
-        config = EngineConfig(
-            model=model,
-            digest=manifest.sha256,
+        config = offline_config(
+            model,
+            manifest,
             runtime="litert",
-            shape=model_shape(manifest),
             threads=threads,
             slots=16,
-            prefill_chunk=128,
             cache_bytes=64 * 2**20,
-            cache_folder=model.parent,
+            control_ids=(),
         )
         self._scheduler = open_scheduler(config)
         self._text = open_text_model(model, model.parent / "text_ops", "litert")

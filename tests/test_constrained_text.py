@@ -20,10 +20,10 @@ from app.engine.batch.sequence import Sequence as EngineSequence
 from app.engine.config import EngineConfig
 from app.engine.counters import Counters
 from app.engine.messages import Failed, Finished, Generation, Sampling, Tokens
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_scheduler
 from app.model.manifest import read_manifest
 from app.model.pieces import control_ids, read_vocabulary_of
-from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model
 from app.model.vocabulary import Vocabulary
 from bench.studies.random_schemas import RandomSchemas
@@ -165,18 +165,7 @@ def test_a_seed_gives_one_text_whatever_else_runs(tiny_model: TinyModel, text_op
 def test_the_models_own_answers_are_valid(text_ops: Path) -> None:
     manifest = read_manifest(MODEL)
     tokenizer = open_text_model(MODEL, text_ops, "litert")
-    config = EngineConfig(
-        model=MODEL,
-        digest=manifest.sha256,
-        runtime="litert",
-        shape=model_shape(manifest),
-        threads=2,
-        slots=8,
-        prefill_chunk=64,
-        cache_bytes=2**28,
-        cache_folder=MODEL.parent,
-        control_ids=control_ids(manifest),
-    )
+    config = offline_config(MODEL, manifest, threads=2, prefill_chunk=64, cache_bytes=2**28)
     schemas = [CITY, *(RandomSchemas(seed).schema() for seed in range(11))]
     generations = [
         Generation(

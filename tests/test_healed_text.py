@@ -15,10 +15,10 @@ from app.engine.batch.word_search import WordSearch, is_uncertain
 from app.engine.config import EngineConfig
 from app.engine.kv.arrays import Floats
 from app.engine.messages import Failed, Generation, Sampling, Tokens
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_scheduler
 from app.model.manifest import Manifest, read_manifest
 from app.model.pieces import control_ids, read_vocabulary_of
-from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model
 from app.model.vocabulary import Vocabulary
 from bench.typing.texts import project_texts
@@ -171,18 +171,8 @@ def test_a_seed_gives_one_healed_text_whatever_else_runs(text_ops: Path, tempera
     ]
 
     def config(*, drafting: bool) -> EngineConfig:
-        return EngineConfig(
-            model=MODEL,
-            digest=manifest.sha256,
-            runtime="litert",
-            shape=model_shape(manifest),
-            threads=2,
-            slots=8,
-            prefill_chunk=64,
-            cache_bytes=2**28,
-            cache_folder=MODEL.parent,
-            drafting=drafting,
-            control_ids=control_ids(manifest),
+        return offline_config(
+            MODEL, manifest, threads=2, prefill_chunk=64, cache_bytes=2**28, drafting=drafting
         )
 
     batch = run(config(drafting=False), generations)

@@ -18,14 +18,13 @@ import pytest
 from app.engine.batch.scheduler import Scheduler
 from app.engine.batch.search_lanes import SEARCH_LANES
 from app.engine.batch.speculation import Drafter
-from app.engine.config import EngineConfig
 from app.engine.kv.decode_cache import DecodeCache
 from app.engine.kv.prefix_cache import PrefixCache
 from app.engine.messages import Finished, FromEngine, Generation, Logprob, Sampling, Score, Tokens
 from app.engine.runtimes.interface import Runner
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_runner
 from app.model.manifest import read_manifest
-from app.model.pieces import control_ids
 from app.model.shape import model_shape
 from app.model.vocabulary import Vocabulary
 from bench.typing.texts import project_texts
@@ -229,18 +228,7 @@ def test_typed_texts_get_what_a_fresh_engine_gives_each_request_on_the_real_file
     manifest = read_manifest(MODEL)
     prompts = Prompts(MODEL, manifest, text_ops)
     shape = model_shape(manifest)
-    config = EngineConfig(
-        model=MODEL,
-        digest=manifest.sha256,
-        runtime="litert",
-        shape=shape,
-        threads=2,
-        slots=4,
-        prefill_chunk=64,
-        cache_bytes=2**26,
-        cache_folder=MODEL.parent,
-        control_ids=control_ids(manifest),
-    )
+    config = offline_config(MODEL, manifest, threads=2, slots=4, prefill_chunk=64, cache_bytes=2**26)
     runner: Runner = open_runner(config)
     bodies = [text.body for text in project_texts()]
 

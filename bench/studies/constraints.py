@@ -19,13 +19,12 @@ from rich.console import Console
 
 from app.engine.batch.grammar import Grammars
 from app.engine.batch.scheduler import Scheduler
-from app.engine.config import EngineConfig
 from app.engine.counters import Counters
 from app.engine.messages import Generation, Sampling
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_scheduler
-from app.model.manifest import Manifest, read_manifest
+from app.model.manifest import read_manifest
 from app.model.pieces import control_ids, read_vocabulary_of
-from app.model.shape import model_shape
 from app.model.vocabulary import Vocabulary
 from bench.machine import describe
 from bench.studies.random_schemas import RandomSchemas
@@ -54,25 +53,10 @@ def main(
     vocabulary = read_vocabulary_of(model, manifest.vocabulary_size, control_ids(manifest))
     found: dict[str, Any] = {"machine": describe(), "streams": streams}
     found["compile_ms"] = compile_milliseconds(vocabulary, schemas)
-    found |= step_milliseconds(open_scheduler(config(model, manifest, streams, threads)), streams, rounds)
+    config = offline_config(model, manifest, runtime="litert", threads=threads, slots=streams)
+    found |= step_milliseconds(open_scheduler(config), streams, rounds)
     output.write_text(json.dumps(found, indent=2) + "\n")
     Console().print_json(data=found)
-
-
-def config(model: Path, manifest: Manifest, slots: int, threads: int) -> EngineConfig:
-    """An engine of so many slots."""
-    return EngineConfig(
-        model=model,
-        digest=manifest.sha256,
-        runtime="litert",
-        shape=model_shape(manifest),
-        threads=threads,
-        slots=slots,
-        prefill_chunk=128,
-        cache_bytes=2**30,
-        cache_folder=model.parent,
-        control_ids=control_ids(manifest),
-    )
 
 
 def compile_milliseconds(vocabulary: Vocabulary, count: int) -> dict[str, float]:

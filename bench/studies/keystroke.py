@@ -20,12 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.completion.healing import Healer
-from app.engine.config import EngineConfig
 from app.engine.messages import Generation, Tokens
+from app.engine.worker.offline import offline_config
 from app.engine.worker.process import open_scheduler
 from app.model.manifest import read_manifest
 from app.model.pieces import control_ids, read_vocabulary_of
-from app.model.shape import model_shape
 from app.model.tokenizer import open_text_model
 from bench.machine import Neighbours, describe
 from bench.session.__main__ import prose
@@ -75,18 +74,7 @@ class Typewriter:
         self._ahead = ahead
         self._last: tuple[int, ...] | None = None
         self._number = 0
-        config = EngineConfig(
-            model=model,
-            digest=manifest.sha256,
-            runtime="litert",
-            shape=model_shape(manifest),
-            threads=threads,
-            slots=8,
-            prefill_chunk=128,
-            cache_bytes=120 * 2**20,
-            cache_folder=model.parent,
-            control_ids=control_ids(manifest),
-        )
+        config = offline_config(model, manifest, runtime="litert", threads=threads, cache_bytes=120 * 2**20)
         self._scheduler = open_scheduler(config)
 
     def press(self, typed: str, *, accepted: bool) -> tuple[Key, str]:

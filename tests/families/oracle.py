@@ -71,6 +71,17 @@ def convert(folder: Path, output: Path, *, of_bytes: bool) -> None:
     (OfBytes if of_bytes else kind)(folder, gguf.LlamaFileType.ALL_F32, output, hparams=config).write()
 
 
+def converted(folder: Path, *, of_bytes: bool) -> str:
+    """Write `model.gguf` beside the folder `model`, and say whether that could be done."""
+    output = folder / "model.gguf"
+    try:
+        convert(folder / "model", output, of_bytes=of_bytes)
+    except Exception as error:
+        output.unlink(missing_ok=True)
+        return f"no GGUF: {type(error).__name__}: {str(error)[:150]}"
+    return "GGUF"
+
+
 RENAMED = {"MptForCausalLM": "MPTForCausalLM"}
 """Architectures that the converter knows by another name."""
 
@@ -86,12 +97,7 @@ def write(name: str, folder: Path) -> str:
     with torch.no_grad():
         texts = [text for length in LENGTHS for text in continue_clearly(model, length, length)]
     (folder / "expected.json").write_text(json.dumps(texts))
-    try:
-        convert(folder / "model", folder / "model.gguf", of_bytes=True)
-    except Exception as error:
-        (folder / "model.gguf").unlink(missing_ok=True)
-        return f"no GGUF: {type(error).__name__}: {str(error)[:150]}"
-    return "GGUF"
+    return converted(folder, of_bytes=True)
 
 
 def main(folder: Path, llama_cpp: Path, names: list[str]) -> None:

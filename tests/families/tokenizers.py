@@ -21,7 +21,7 @@ from models.evaluation.samples import PROMPTS, sample_texts
 from tests.families.configs import CONFIGS
 from tests.families.expect import open_model
 from tests.families.languages import language_texts
-from tests.families.oracle import COUNT, convert
+from tests.families.oracle import COUNT, converted
 from tests.families.templates import TALKS
 
 PAIRS = {
@@ -88,12 +88,7 @@ def write(name: str, folder: Path, package: Path) -> str:
     }
     (folder / "expected.json").write_text(json.dumps(greedy))
     (folder / "texts.json").write_text(json.dumps(said))
-    try:
-        convert(folder / "model", folder / "model.gguf", of_bytes=False)
-    except Exception as error:
-        (folder / "model.gguf").unlink(missing_ok=True)
-        return f"no GGUF: {type(error).__name__}: {str(error)[:150]}"
-    return "GGUF"
+    return converted(folder, of_bytes=False)
 
 
 def chat_ids(tokenizer: Any, talk: list[dict[str, str]]) -> list[int] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.engine.config import EngineConfig
 from app.engine.messages import Failed, Generation, Tokens
@@ -16,14 +18,13 @@ from app.model.shape import model_shape
 from app.resources import usable_cores
 
 
-@quiet()
-def complete_greedily(
-    model: Path, manifest: Manifest, prompts: Sequence[Sequence[int]], count: int
-) -> list[list[int]]:
-    """Greedy continuations of up to `count` tokens, in the order of the prompts.
+def offline_config(model: Path, manifest: Manifest, **changes: Any) -> EngineConfig:
+    """An engine over a file that this project built, with all cores and much memory.
 
-    Raises:
-        EngineFailedError: A prompt failed.
+    Args:
+        model: The file.
+        manifest: Its manifest.
+        changes: Fields that are to be otherwise.
     """
     config = EngineConfig(
         model=model,
@@ -37,7 +38,19 @@ def complete_greedily(
         cache_folder=model.parent,
         control_ids=control_ids(manifest),
     )
-    scheduler = open_scheduler(config)
+    return replace(config, **changes)
+
+
+@quiet()
+def complete_greedily(
+    model: Path, manifest: Manifest, prompts: Sequence[Sequence[int]], count: int
+) -> list[list[int]]:
+    """Greedy continuations of up to `count` tokens, in the order of the prompts.
+
+    Raises:
+        EngineFailedError: A prompt failed.
+    """
+    scheduler = open_scheduler(offline_config(model, manifest))
     found: list[list[int]] = [[] for _ in prompts]
     for number, prompt in enumerate(prompts):
         scheduler.submit(number, Generation(tuple(prompt), count, stop_ids=manifest.end_ids))
