@@ -49,7 +49,7 @@ class SegmentedTokenizer:
         return self._tokenizer.detokenize(ids)
 
     def _segments(self, text: str) -> Iterator[str]:
-        for number, segment in enumerate(_segments(text)):
+        for number, segment in enumerate(_cut(text)):
             yield segment[1:] if number and self._prefix_space else segment
 
     def _segment(self, text: str) -> list[int]:
@@ -60,7 +60,7 @@ class SegmentedTokenizer:
         return found
 
 
-def _segments(text: str) -> Iterator[str]:
+def _cut(text: str) -> Iterator[str]:
     start = 0
     while (end := _boundary(text, start + SEGMENT)) is not None:
         yield text[start:end]

@@ -46,77 +46,21 @@ WORST = 3
 TITLE_BEFORE = re.compile(r"(?<![A-Za-z])([A-Z][a-z]+)[ -]$")
 TITLE_AFTER = re.compile(r"(?:(?:'s?|:)? |-)([A-Z][a-z]+)")
 TITLES = {
-    *(
-        "film",
-        "films",
-        "movie",
-        "movies",
-        "comedy",
-        "drama",
-        "sequel",
-        "prequel",
-        "series",
-        "sitcom",
-        "novel",
-    ),
-    *("novella", "album", "albums", "song", "band", "musical", "thriller", "western", "starring", "starred"),
-    *("directed", "director", "premiered", "soundtrack", "documentary", "trilogy", "remake", "screenplay"),
-    *(
-        "box",
-        "comic",
-        "comics",
-        "memoir",
-        "biopic",
-        "cinema",
-        "cinemas",
-        "netflix",
-        "stars",
-        "cast",
-        "episode",
-    ),
-    *(
-        "episodes",
-        "season",
-        "seasons",
-        "released",
-        "singer",
-        "actor",
-        "actress",
-        "festival",
-        "trailer",
-        "book",
-    ),
-    *(
-        "books",
-        "author",
-        "published",
-        "publisher",
-        "paperback",
-        "edition",
-        "poem",
-        "painting",
-        "poet",
-        "writer",
-    ),
-    *(
-        "concert",
-        "vinyl",
-        "single",
-        "punk",
-        "tour",
-        "theatre",
-        "theater",
-        "play",
-        "opera",
-        "dvd",
-        "cinematic",
-    ),
+    *("film", "films", "movie", "movies", "comedy", "drama", "sequel", "prequel", "series", "sitcom"),
+    *("novel", "novella", "album", "albums", "song", "band", "musical", "thriller", "western", "starring"),
+    *("starred", "directed", "director", "premiered", "soundtrack", "documentary", "trilogy", "remake"),
+    *("screenplay", "box", "comic", "comics", "memoir", "biopic", "cinema", "cinemas", "netflix", "stars"),
+    *("cast", "episode", "episodes", "season", "seasons", "released", "singer", "actor", "actress"),
+    *("festival", "trailer", "book", "books", "author", "published", "publisher", "paperback", "edition"),
+    *("poem", "painting", "poet", "writer", "concert", "vinyl", "single", "punk", "tour", "theatre"),
+    *("theater", "play", "opera", "dvd", "cinematic"),
 }
 """Words near the title of a work."""
 
 NO_TITLES = {
-    *("a", "an", "and", "are", "fucking", "holy", "is", "like", "my", "of", "so", "such", "that")
-} | {*("this", "to", "total", "was", "were", "what", "you", "your")}
+    *("a", "an", "and", "are", "fucking", "holy", "is", "like", "my", "of", "so", "such", "that"),
+    *("this", "to", "total", "was", "were", "what", "you", "your"),
+}
 """Words that begin no title before a listed word, however they are written."""
 
 NO_PERSON = {

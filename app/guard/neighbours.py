@@ -37,24 +37,8 @@ INSULTING = {
 """Words that insult together with the word behind them."""
 
 COMPOSED = INSULTING | {
-    *(
-        "a",
-        "an",
-        "my",
-        "the",
-        "this",
-        "that",
-        "such",
-        "his",
-        "her",
-        "their",
-        "our",
-        "some",
-        "old",
-        "bad",
-        "fine",
-    ),
-    *("sad", "sorry", "smart", "hard", "cheap", "dirty", "nasty", "sweet", "nice", "huge"),
+    *("a", "an", "my", "the", "this", "that", "such", "his", "her", "their", "our", "some", "old", "bad"),
+    *("fine", "sad", "sorry", "smart", "hard", "cheap", "dirty", "nasty", "sweet", "nice", "huge"),
 }
 PART_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Za-z]*[a-z])??([A-Z]?[a-z]+|A)_?$")
 """The last word of an identifier that goes on: dumb_, isSuchAn."""

@@ -148,9 +148,10 @@ def _has_digit(occurrence: Occurrence, fragments: frozenset[str]) -> bool:
         return False
     text, (begin, end) = occurrence.normalized.text, _halves(occurrence)
     sides = text[occurrence.start - 1 : occurrence.start] + text[occurrence.stop : occurrence.stop + 1]
-    return not DIGIT.search(sides) and (
-        begin in LONELY or not fragments.issuperset((begin, end)[len(begin) < 2 :])
-    )
+    if DIGIT.search(sides):
+        return False
+    known = (begin, end) if len(begin) > 1 else (end,)
+    return begin in LONELY or not fragments.issuperset(known)
 
 
 def _halves(occurrence: Occurrence) -> tuple[str, str]:
