@@ -87,13 +87,10 @@ def healed(
     ids, typed = prompt
     written, following = list[int](), None
     if typed and is_uncertain(vocabulary, typed, logits(ids)):
-        search, nothing = WordSearch(vocabulary, typed, 1, COUNT), np.empty((0, 0, 0, 0), np.float32)
+        search = WordSearch(vocabulary, typed, 1, COUNT)
         search.start(logits(ids))
-        search.settle([nothing] * len(search.live))
         while search.live:
-            values = np.stack([logits((*ids, *word.tokens)) for word in search.live])
-            search.advance(values, [nothing] * len(search.live))
-            search.settle([nothing] * len(search.live))
+            search.advance([logits((*ids, *word.tokens)) for word in search.live])
         words = [found for found in search.ranked() if len(found.word.tokens) <= COUNT]
         if words:
             written, typed = list(words[0].word.tokens), b""

@@ -13,7 +13,7 @@ from app.engine.batch.prefill import Known, Prefill, PromptEnd
 from app.engine.batch.search_lanes import SEARCH_LANES, SearchLanes
 from app.engine.batch.sequence import Sequence
 from app.engine.batch.speculation import Drafter
-from app.engine.batch.word_search import Found, is_uncertain
+from app.engine.batch.word_search import is_uncertain
 from app.engine.counters import Counters
 from app.engine.kv.arrays import Floats
 from app.engine.kv.budget import MemoryBudget
@@ -229,7 +229,10 @@ class Scheduler:
     def _begin_search(self, sequence: Sequence, logits: Floats) -> None:
         assert self._vocabulary is not None
         self._counters.searches += 1
-        self._search = SearchLanes(sequence, self._vocabulary, self._cache)
+        known = (
+            self._prefixes.branches(sequence.prompt, sequence.generation.owner) if self._runner.exact else {}
+        )
+        self._search = SearchLanes(sequence, self._vocabulary, self._cache, known)
         self._search.begin(logits)
         self._budget.balance()
         if self._search.done:
@@ -239,6 +242,7 @@ class Scheduler:
         """Go on behind the likeliest word, and beside it behind the others."""
         self._search = None
         leader, words = search.sequence, search.outcome()
+        leader.branches = search.branches if leader.exact else {}
         self._prefilling.remove(leader)
         assert leader.lane is not None
         if words[0] is None:
@@ -249,21 +253,13 @@ class Scheduler:
             other.lane = self._cache.fork(leader.lane, len(leader.prompt))
             other.lane.tokens = other.tokens
             leader.alternatives.append(other)
-            self._take_word(other, found)
+            search.write(other, found)
         if words[0] is not None:
-            self._take_word(leader, words[0])
+            search.write(leader, words[0])
         if known := self._follow(leader):
             self._open_lane(leader, *known.rows)
         for sequence in (*leader.alternatives, leader):
             self._run(sequence)
-
-    def _take_word(self, sequence: Sequence, found: Found) -> None:
-        assert sequence.lane is not None
-        start = len(sequence.prompt)
-        self._cache.reserve(start + found.rows.shape[1] + 1)
-        self._cache.write(sequence.lane.slot, start, found.rows)
-        sequence.lane.length = start + found.rows.shape[1]
-        sequence.take_word(found)
 
     def _decode(self) -> None:
         """One token of every lane; a sequence that is alone may verify a draft instead."""
@@ -314,6 +310,8 @@ class Scheduler:
                 lambda start: self._cache.computed(lane, start),
                 sequence.generation.owner,
                 sequence.logits,
+                len(sequence.prompt),
+                sequence.branches,
             )
         self._cache.close(lane)
 

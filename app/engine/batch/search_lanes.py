@@ -1,18 +1,20 @@
-"""The lanes of a word search: each hypothesis is decoded in one of its own, behind the same prompt."""
+"""The lanes of a word search: hypotheses are decoded in lanes of their own, behind the same prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from app.engine.batch.sequence import Sequence
-from app.engine.batch.word_search import BEAM, Found, Word, WordSearch
-from app.engine.kv.arrays import Floats
+from app.engine.batch.word_search import WIDTH, Found, Word, WordSearch
+from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import DecodeCache, Lane
+from app.engine.kv.prefix_cache import Branch, Path
 from app.model.vocabulary import Vocabulary
 
-SEARCH_LANES = BEAM - 1
+SEARCH_LANES = WIDTH - 1
 """Lanes that a search takes beside its sequence's own; one search runs at a time."""
 
 
@@ -23,12 +25,16 @@ class SearchLanes:
         sequence: Whose first word is searched.
         words: What was found, the likeliest first, once it is done.
         logits: [V] behind the prompt.
+        branches: What was computed behind the prompt, by the tokens of each path.
     """
 
-    def __init__(self, sequence: Sequence, vocabulary: Vocabulary, cache: DecodeCache) -> None:
+    def __init__(
+        self, sequence: Sequence, vocabulary: Vocabulary, cache: DecodeCache, known: Mapping[Path, Branch]
+    ) -> None:
         self.sequence = sequence
         self.words: list[Found] = []
         self.logits: Floats = np.empty(0, np.float32)
+        self.branches = dict(known)
         self._vocabulary = vocabulary
         self._cache = cache
         self._wanted = sequence.lanes
@@ -38,8 +44,7 @@ class SearchLanes:
         biased = sequence.sampler.biased
         self._search = WordSearch(vocabulary, sequence.typed, self._wanted, sequence.left, biased=biased)
         self._lanes: list[Lane] = []
-        self._rows: list[Floats] = []
-        self._prefix = sequence.prompt
+        self._paths: list[Path] = []
 
     @property
     def done(self) -> bool:
@@ -51,14 +56,16 @@ class SearchLanes:
         assert self.sequence.lane is not None
         self._lanes = [self.sequence.lane]
         self.logits = logits.copy()
-        self._start(logits)
+        self._search.start(self.logits)
+        self._go_on()
 
     def apply(self, logits: Floats) -> None:
         """Take the logits [B, V] of a decode step, by slot."""
-        cache, base = self._cache, len(self._prefix)
-        rows = [cache.rows(lane.slot, base, lane.length).copy() for lane in self._lanes]
-        parents = self._search.advance(logits[[lane.slot for lane in self._lanes]], rows)
-        self._go_on([rows[parent] for parent in parents])
+        base = len(self.sequence.prompt)
+        for lane, path in zip(self._lanes, self._paths, strict=True):
+            rows = self._cache.rows(lane.slot, base, lane.length).copy()
+            self.branches[path] = Branch(logits[lane.slot].copy(), rows)
+        self._go_on()
 
     def outcome(self) -> list[Found | None]:
         """What the sequence goes on with, and then its alternatives; None: with what is chosen from `logits`.
@@ -73,42 +80,78 @@ class SearchLanes:
         blend.phrases = ()
         return [*words] or [None]
 
+    def write(self, sequence: Sequence, found: Found) -> None:
+        """A sequence takes a word, and what follows it as far as that is computed; its lane gets the rows."""
+        assert sequence.lane is not None
+        start, path = len(sequence.prompt), found.computed
+        sequence.take_word(found)
+        while not sequence.ended and (branch := self.branches.get(sequence.written)):
+            path = sequence.written
+            sequence.take(sequence.length, branch.logits)
+        self._cache.reserve(start + len(path) + 1)
+        self._cache.write(sequence.lane.slot, start, self._rows(path))
+        sequence.lane.length = start + len(path)
+
     def close(self) -> None:
         """Give the lanes back, but for the sequence's own."""
         for lane in self._lanes[1:]:
             self._cache.close(lane)
         del self._lanes[1:]
 
-    def _start(self, logits: Floats) -> None:
-        self._search.start(logits)
-        nothing = self._cache.rows(0, 0, 0)
-        self._go_on([nothing] * len(self._search.live))
-
-    def _go_on(self, rows: list[Floats]) -> None:
-        """Give each hypothesis that goes on its lane.
-
-        Args:
-            rows: For each of them [2L, n - 1, KV, HD]: keys and values of all its tokens but the newest.
-        """
-        going = self._search.settle(rows)
-        self._rows = [rows[index] for index in going]
-        if self._search.live:
-            self._place()
-        elif not self._continues_behind_the_word():
+    def _go_on(self) -> None:
+        """Take what is known of the live hypotheses; place the others in lanes."""
+        while live := [self._path(word) for word in self._search.live]:
+            new = [path for path in live if path not in self.branches]
+            if new:
+                self._place(new + self._ahead()[: WIDTH - len(new)])
+                return
+            for path in live:  # those used last are kept
+                self.branches[path] = self.branches.pop(path)
+            self._search.advance([self.branches[path].logits for path in live])
+        if self._continues_behind_the_word():
+            self._go_on()
+        else:
             self._finish()
 
-    def _place(self) -> None:
-        cache, base = self._cache, len(self._prefix)
-        for lane in self._lanes[max(1, len(self._rows)) :]:
+    def _ahead(self) -> list[Path]:
+        """What most likely follows the best word so far: computed where a call has room for it."""
+        leader = self._search.leader
+        if leader is None:
+            return []
+        path = self._path(leader.word)
+        if leader.logits is not None:
+            path += (self._likeliest(leader.logits, self._vocabulary.ending),)
+        while path in self.branches:
+            path += (self._likeliest(self.branches[path].logits),)
+        ended = path[-1] in self.sequence.generation.stop_ids
+        return [] if ended or len(path) >= self.sequence.left else [path]
+
+    def _likeliest(self, logits: Floats, allowed: Ints | None = None) -> int:
+        values = self._search.biased(logits)
+        return int(np.argmax(values) if allowed is None else allowed[np.argmax(values[allowed])])
+
+    def _path(self, word: Word) -> Path:
+        """The tokens of a word behind the prompt."""
+        return (self._before.word.tokens if self._before else ()) + word.tokens
+
+    def _place(self, paths: list[Path]) -> None:
+        """Give each path its lane, up to its last token, which the next step feeds."""
+        cache, prompt = self._cache, self.sequence.prompt
+        self._paths = paths
+        for lane in self._lanes[len(paths) :]:
             cache.close(lane)
-        del self._lanes[max(1, len(self._rows)) :]
-        cache.reserve(base + self._search.depth)
-        while len(self._lanes) < len(self._rows):
-            self._lanes.append(cache.fork(self._lanes[0], base))
-        for lane, word, rows in zip(self._lanes, self._search.live, self._rows, strict=True):
-            lane.tokens = np.concatenate([self._prefix, word.tokens]).astype(np.int32)
-            lane.length = base + rows.shape[1]
-            cache.write(lane.slot, base, rows)
+        del self._lanes[len(paths) :]
+        cache.reserve(len(prompt) + max(map(len, paths)))
+        while len(self._lanes) < len(paths):
+            self._lanes.append(cache.fork(self._lanes[0], len(prompt)))
+        for lane, path in zip(self._lanes, paths, strict=True):
+            lane.tokens = np.concatenate([prompt, path]).astype(np.int32)
+            lane.length = len(prompt) + len(path) - 1
+            cache.write(lane.slot, len(prompt), self._rows(path[:-1]))
+
+    def _rows(self, path: Path) -> Floats:
+        """Keys and values [2L, n, KV, HD] of the tokens of a path that was computed."""
+        return self.branches[path].rows if path else self._cache.rows(0, 0, 0)
 
     def _continues_behind_the_word(self) -> bool:
         """Search the next word where what is typed is most likely a whole one, and others are wanted."""
@@ -121,13 +164,10 @@ class SearchLanes:
             return False
         assert best.logits is not None
         self._before, self._others, self._typed = best, ranked[1:], self._search.total
-        lane, base = self._lanes[0], len(self._prefix)
-        self._cache.write(lane.slot, base, best.rows)
-        self._prefix = np.concatenate([self._prefix, best.word.tokens]).astype(np.int32)
         left = self.sequence.left - len(best.word.tokens)
         ending, biased = self._vocabulary.ending, self._search.biased
         self._search = WordSearch(self._vocabulary, b"", self._wanted, left, ending, biased)
-        self._start(best.logits)
+        self._search.start(best.logits)
         return True
 
     def _fits(self, word: Word) -> bool:
@@ -162,5 +202,4 @@ def _behind(before: Found, found: Found) -> Found:
         b"",
         first.text + second.text,
     )
-    rows = np.concatenate([before.rows, found.rows], axis=1)
-    return replace(found, word=word, mass=before.mass + found.mass, rows=rows)
+    return replace(found, word=word, mass=before.mass + found.mass)

@@ -13,7 +13,7 @@ from app.engine.batch.speculation import Record
 from app.engine.batch.word_search import Found
 from app.engine.kv.arrays import Floats, Ints
 from app.engine.kv.decode_cache import Lane
-from app.engine.kv.prefix_cache import LOGITS_KEPT, Entry
+from app.engine.kv.prefix_cache import LOGITS_KEPT, Branches, Entry
 from app.engine.messages import (
     Alternative,
     Failed,
@@ -46,6 +46,7 @@ class Sequence:
         blend: A person's own phrases that it may be writing.
         record: Success with drafted tokens.
         logits: Copies of what followed the first n tokens, by n, for requests to come.
+        branches: What a search has computed behind the prompt, for requests to come.
         typed_score: Log of the probability of what is typed, where there are scores.
         probability: Of its first word, where the ways to write it were searched.
         alternatives: The sequences of the other first words.
@@ -68,6 +69,7 @@ class Sequence:
     blend: PhraseBlend = field(default_factory=lambda: PhraseBlend(()))
     record: Record = field(default_factory=Record)
     logits: dict[int, Floats] = field(default_factory=dict)
+    branches: Branches = field(default_factory=dict)
     scores: list[Score] = field(default_factory=list)
     typed_score: float | None = None
     probability: float | None = None
@@ -106,6 +108,11 @@ class Sequence:
     def prompt(self) -> Ints:
         """The tokens that were given."""
         return self.tokens[: len(self.generation.prompt)]
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The tokens that were generated."""
+        return tuple(int(token) for token in self.tokens[len(self.generation.prompt) : self.length])
 
     @property
     def left(self) -> int:
@@ -257,8 +264,7 @@ class Sequence:
 
     def as_alternative(self) -> Alternative:
         """What the leader reports of it."""
-        ids = tuple(int(token) for token in self.tokens[len(self.prompt) : self.length])
-        return Alternative(ids, tuple(self.scores), self.probability or 0.0)
+        return Alternative(self.written, tuple(self.scores), self.probability or 0.0)
 
     def _allowed(self) -> Ints | None:
         """Ids that may come next; None where every token may."""

@@ -17,6 +17,29 @@ OVERWRITTEN = 16
 LOGITS_KEPT = 16
 """Positions of an entry whose logits are kept: the end of a prompt, and a suggestion behind it."""
 
+BRANCHES_KEPT = 16
+"""Paths behind an entry's first tokens that are kept."""
+
+Path = tuple[int, ...]
+"""Tokens behind a prompt."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Branch:
+    """What was computed for a path behind a prompt.
+
+    Attributes:
+        logits: [V] behind it.
+        rows: Keys and values [2L, n, KV, HD] of its tokens.
+    """
+
+    logits: Floats
+    rows: Floats
+
+
+Branches = Mapping[Path, Branch]
+"""What was computed behind one prompt."""
+
 
 @dataclass(eq=False, slots=True)
 class Entry:
@@ -29,6 +52,7 @@ class Entry:
         users: Requests that are extending it; nobody else changes or drops it.
         high_water: Most places ever written, which is what it costs in memory.
         logits: Copies [V] of what followed the first n tokens, by n.
+        branches: What else was computed behind the first n tokens, and n; of the latest prompt alone.
     """
 
     rows: Floats
@@ -38,6 +62,7 @@ class Entry:
     users: int = 0
     high_water: int = 0
     logits: dict[int, Floats] = field(default_factory=dict)
+    branches: tuple[int, Branches] = (0, {})
 
     @classmethod
     def empty(cls, shape: ModelShape, owner: str = "") -> Self:
@@ -67,12 +92,29 @@ class Entry:
         """Forget what comes behind the first `length` tokens."""
         self.length = length
         self.logits = {n: row for n, row in self.logits.items() if n <= length}
+        if self.branches[0] > length:
+            self.branches = (0, {})
 
-    def remember(self, logits: Mapping[int, Floats]) -> None:
-        """Keep logits by the number of tokens before them; the longest kept drop out."""
+    def remember(
+        self, logits: Mapping[int, Floats], prompt: int = 0, branches: Branches | None = None
+    ) -> None:
+        """Keep logits by the number of tokens before them; the longest kept drop out.
+
+        Args:
+            logits: [V] by the number of tokens before them.
+            prompt: Tokens before the branches.
+            branches: Replace those that are kept; of many the last ones.
+        """
         self.logits |= {n: row for n, row in logits.items() if n <= self.length}
         for n in sorted(self.logits)[:-LOGITS_KEPT]:
             del self.logits[n]
+        if branches:
+            self.branches = (prompt, dict(list(branches.items())[-BRANCHES_KEPT:]))
+
+    def forget(self) -> None:
+        """Drop logits and branches."""
+        self.logits.clear()
+        self.branches = (0, {})
 
 
 @dataclass(slots=True)
@@ -93,7 +135,13 @@ class PrefixCache:
         return sum(self._cost(entry) for entry in self.entries)
 
     def _cost(self, entry: Entry) -> int:
-        return entry.high_water * self.shape.token_bytes + len(entry.logits) * self.shape.logits_bytes
+        return entry.high_water * self.shape.token_bytes + self._extra(entry)
+
+    def _extra(self, entry: Entry) -> int:
+        """Bytes of its logits and branches."""
+        _, branches = entry.branches
+        tokens = sum(len(path) for path in branches)
+        return (len(entry.logits) + len(branches)) * self.shape.logits_bytes + tokens * self.shape.token_bytes
 
     def find(self, tokens: Ints, owner: str = "") -> tuple[Entry | None, int]:
         """The entry that shares most with `tokens`, and how many of their first ones; nothing changes."""
@@ -115,6 +163,15 @@ class PrefixCache:
             if count in entry.logits and entry.owner == owner and (entry.tokens[:count] == tokens).all():
                 return entry
         return None
+
+    def branches(self, prompt: Ints, owner: str = "") -> Branches:
+        """What was computed behind a prompt, beside what followed it."""
+        for entry in reversed(self.entries):
+            count, branches = entry.branches
+            same = branches and count == len(prompt) and entry.owner == owner
+            if same and (entry.tokens[:count] == prompt).all():
+                return branches
+        return {}
 
     def touch(self, entry: Entry) -> None:
         """The entry has just been used."""
@@ -148,20 +205,25 @@ class PrefixCache:
         rows: Callable[[int], Floats],
         owner: str = "",
         logits: Mapping[int, Floats] | None = None,
+        prompt: int = 0,
+        branches: Branches | None = None,
     ) -> None:
-        """Remember a finished sequence; rows(n) gives its rows [2L, ..., KV, HD] from token n on."""
+        """Remember a finished sequence; rows(n) gives its rows [2L, ..., KV, HD] from token n on.
+
+        The others are those of Entry.remember.
+        """
         if len(tokens) * self.shape.token_bytes > self.budget:
             return
         known, shared = self.find(tokens, owner)
         if known is not None and shared == len(tokens):
-            known.remember(logits or {})
+            known.remember(logits or {}, prompt, branches)
             self.fit(self.budget)
             return
         entry, shared = self.acquire(tokens, owner)
         rest = tokens[shared:]
         entry.room(len(rest))[:] = rows(shared)
         entry.extend(rest)
-        entry.remember(logits or {})
+        entry.remember(logits or {}, prompt, branches)
         self.release(entry)
 
     def release(self, entry: Entry) -> None:
@@ -180,8 +242,8 @@ class PrefixCache:
         for old in [e for e in self.entries if e.users == 0]:
             if total <= budget:
                 break
-            total -= len(old.logits) * self.shape.logits_bytes
-            old.logits.clear()
+            total -= self._extra(old)
+            old.forget()
             if total > budget:
                 total -= self._cost(old)
                 self.entries.remove(old)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.batch import word_search
+from app.engine.batch import search_lanes, word_search
 from app.engine.batch.scheduler import Scheduler
 from app.engine.batch.search_lanes import SEARCH_LANES
 from app.engine.batch.speculation import EXTENDED, Drafter
@@ -316,6 +316,39 @@ def test_what_follows_a_word_that_was_searched_before_is_known() -> None:
     assert texts[0] == texts[1]
     assert scheduler.stats.known_tokens > 0
     assert calls[1] < calls[0]
+
+
+def test_a_search_goes_on_from_what_the_one_before_has_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_search, "SHORTER_SHARE", 0.0)
+    scheduler, runner = make(vocabulary=VOCABULARY)
+    calls = []
+    for number, (typed, owner) in enumerate([(b" ab", "one"), (b" ab", "one"), (b" ab", "two")]):
+        before = len(runner.decodes)
+        scheduler.submit(number, Generation((5, 6), max_tokens=12, typed=typed, owner=owner))
+        drain(scheduler)
+        calls.append(len(runner.decodes) - before)
+    assert calls[1] == 0
+    assert calls[2] == calls[0] > 0
+    assert scheduler.stats.searches == 3
+
+
+def test_a_search_computes_what_follows_its_best_word_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(word_search, "SHORTER_SHARE", 0.0)
+    saved = 0
+    for first in range(20):
+        calls, texts = [], []
+        for width in (1, word_search.WIDTH):
+            monkeypatch.setattr(search_lanes, "WIDTH", width)  # of a call with the best word's continuation
+            scheduler, runner = make(vocabulary=VOCABULARY)
+            scheduler.submit(1, Generation((first, 6), max_tokens=8, typed=b" a"))
+            texts.append(ids(drain(scheduler), 1))
+            calls.append(len(runner.decodes))
+        assert texts[0] == texts[1]
+        saved += calls[0] - calls[1]
+        assert calls[1] <= calls[0]
+    assert saved > 0
 
 
 def test_what_one_owner_has_computed_is_unknown_to_another() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from app.engine.batch.word_search import WordSearch, first_word, is_uncertain, log_softmax
+from app.engine.batch.word_search import WIDTH, Word, WordSearch, first_word, is_uncertain, log_softmax
 from app.engine.kv.arrays import Floats
 from app.model.vocabulary import Vocabulary
 
@@ -25,7 +25,6 @@ PIECES = [
     b"irm",
 ]
 VOCABULARY = Vocabulary.of(PIECES, control=[0])
-NOTHING = np.zeros((2, 0, 1, 1), np.float32)
 
 
 def logits(**shares: float) -> Floats:
@@ -40,16 +39,21 @@ END = logits(**{".": 0.9})
 
 def run(typed: bytes, wanted: int, **after: Floats) -> list[tuple[str, float]]:
     """Search with the logits behind each path of tokens; the words with their probabilities."""
+    search = searched(typed, wanted, **after)
+    return [(found.word.text.decode(), math.exp(found.mass)) for found in search.ranked()]
+
+
+def searched(typed: bytes, wanted: int, **after: Floats) -> WordSearch:
+    """A search that has ended."""
     search = WordSearch(VOCABULARY, typed, wanted, 8)
     search.start(after[""])
-    rows = [NOTHING] * len(search.live)
-    rows = [rows[index] for index in search.settle(rows)]
     while search.live:
-        texts = [b"".join(PIECES[t] for t in word.tokens).decode() for word in search.live]
-        parents = search.advance(np.stack([after.get(text, END) for text in texts]), rows)
-        rows = [rows[parent] for parent in parents]
-        rows = [rows[index] for index in search.settle(rows)]
-    return [(found.word.text.decode(), math.exp(found.mass)) for found in search.ranked()]
+        search.advance([after.get(spelled(word), END) for word in search.live])
+    return search
+
+
+def spelled(word: Word) -> str:
+    return b"".join(PIECES[token] for token in word.tokens).decode()
 
 
 def test_all_ways_to_write_a_word_are_added_up() -> None:
@@ -74,6 +78,32 @@ def test_words_come_the_likeliest_first() -> None:
     assert words[0][0] == " confirm"
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) <= 1.0
+
+
+def test_a_call_computes_the_likeliest_hypotheses_and_the_others_come_later() -> None:
+    begin = logits(_con=0.2, _confirm=0.05, _co=0.3, _c=0.25, **{"_": 0.1})
+    search = WordSearch(VOCABULARY, b" con", 5, 8)
+    search.start(begin)
+    assert [spelled(word) for word in search.live] == [" co", " c", " con", " confirm"][:WIDTH]
+    search = WordSearch(VOCABULARY, b" c", 5, 8)
+    search.start(begin)
+    assert [spelled(word) for word in search.live] == [" co", " c", " con", " "][:WIDTH]
+    search.advance([END] * len(search.live))
+    assert " confirm" in [spelled(word) for word in search.live]
+
+
+def test_a_search_ends_where_no_hypothesis_can_lift_another_word() -> None:
+    """One word has 0.3; others could get 0.29 by each of two hypotheses, but none by both."""
+    after = {"": logits(_con=0.4, _co=0.35), " con": logits(figure=0.7, **{".": 0.1}), " co": END}
+    search = WordSearch(VOCABULARY, b" co", 1, 8)
+    search.start(after[""])
+    calls = 0
+    while search.live:
+        calls += 1
+        search.advance([after.get(spelled(word), END) for word in search.live])
+    assert calls == 1
+    assert search.leader is not None
+    assert spelled(search.leader.word) == " co"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.kv.arrays import Floats
-from app.engine.kv.prefix_cache import OVERWRITTEN, Entry, PrefixCache
+from app.engine.kv.prefix_cache import BRANCHES_KEPT, OVERWRITTEN, Branch, Entry, PrefixCache
 from app.model.shape import ModelShape
 
 SHAPE = ModelShape(layers=1, kv_heads=1, group=1, head_size=2, vocabulary=100, sequence_length=100)
@@ -219,3 +219,49 @@ def test_logits_behind_tokens_that_an_entry_does_not_hold_are_not_kept() -> None
     row = np.zeros(SHAPE.vocabulary, np.float32)
     entry.remember({3: row, 4: row})
     assert list(entry.logits) == [3]
+
+
+def branch(path: Sequence[int]) -> Branch:
+    return Branch(np.full(SHAPE.vocabulary, path[-1], np.float32), np.concatenate([rows(path), -rows(path)]))
+
+
+def keep_branches(cache: PrefixCache, prompt: Sequence[int], paths: Sequence[tuple[int, ...]]) -> None:
+    new = {path: branch(path) for path in paths}
+    cache.keep(
+        tokens(prompt),
+        lambda n: np.concatenate([rows(prompt[n:]), -rows(prompt[n:])]),
+        prompt=len(prompt),
+        branches=new,
+    )
+
+
+def test_what_was_tried_behind_a_prompt_is_found_behind_that_prompt_alone(cache: PrefixCache) -> None:
+    keep_branches(cache, [1, 2, 3], [(7,), (7, 8)])
+    assert list(cache.branches(tokens([1, 2, 3]))) == [(7,), (7, 8)]
+    assert cache.branches(tokens([1, 2])) == {}
+    assert cache.branches(tokens([1, 2, 4])) == {}
+    assert cache.branches(tokens([1, 2, 3]), owner="other") == {}
+
+
+def test_of_many_branches_the_last_ones_are_kept(cache: PrefixCache) -> None:
+    paths = [(n,) for n in range(BRANCHES_KEPT + 3)]
+    keep_branches(cache, [1, 2], paths)
+    assert list(cache.branches(tokens([1, 2]))) == paths[3:]
+
+
+def test_branches_leave_with_the_end_of_their_prompt(cache: PrefixCache) -> None:
+    keep_branches(cache, [1, 2, 3], [(7,)])
+    remember(cache, [1, 2, 9])
+    assert cache.branches(tokens([1, 2, 3])) == {}
+
+
+def test_branches_count_as_memory_and_leave_before_their_entry() -> None:
+    cache = PrefixCache(SHAPE, budget=10**9)
+    remember(cache, [1, 2, 3])
+    alone = cache.bytes
+    keep_branches(cache, [1, 2, 3], [(7,), (7, 8)])
+    assert cache.bytes == alone + 2 * SHAPE.logits_bytes + 3 * SHAPE.token_bytes
+    cache.fit(alone)
+    assert cache.bytes == alone
+    assert cache.branches(tokens([1, 2, 3])) == {}
+    assert remember(cache, [1, 2, 3, 4]) == 3
