@@ -35,7 +35,7 @@ class Job:
         timeout: Seconds until the job is ended, complete or not.
         token_healing: Whether the last piece of a plain prompt is written anew by the first tokens.
         until: Where a completion ends; None at the end of its last whole word.
-        min_confidence: A completion ends before the first word at which it would be less sure.
+        min_confidence: A completion is empty unless its first word is as sure.
         scored: Whether it says how sure each word is.
         alternatives: Other first words to continue beside the likeliest one.
         phrases: A person's own, preferred where they fit what is typed.

@@ -58,7 +58,7 @@ def main(
     min_confidence: Annotated[
         list[float],
         typer.Option(help="Given to the service while the texts are typed again; may be repeated."),
-    ] = [0.35],  # noqa: B006
+    ] = [0.4],  # noqa: B006
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
     picture: Annotated[Path | None, typer.Option(help="Where the curves go, an SVG.")] = None,
 ) -> None:

@@ -153,7 +153,7 @@ def test_what_is_not_sure_enough_is_not_shown(scripted: ScriptedService, open_fi
     assert page.evaluate("shown") == []
     page.keyboard.type("b")
     expect_ghost(page, " next")
-    assert [body["min_confidence"] for body in scripted.asked] == [0.35, 0.35]
+    assert [body["min_confidence"] for body in scripted.asked] == [0.4, 0.4]
 
 
 def test_before_a_letter_nothing_is_asked_and_elsewhere_the_text_behind_the_caret_is_sent(
@@ -213,7 +213,7 @@ def test_fields_that_an_older_service_does_not_know_are_left_out_from_then_on(
     page.keyboard.type("b")
     expect_ghost(page, " word")
     assert scripted.prompts == ["a", "a", "a", "ab"]
-    assert scripted.asked[-1]["min_confidence"] == 0.35
+    assert scripted.asked[-1]["min_confidence"] == 0.4
     assert page.evaluate("errors") == []
 
 

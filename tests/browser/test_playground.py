@@ -209,7 +209,7 @@ def test_the_sliders_reach_the_service(page: Page) -> None:
     write(page, "b")
     ghost(page, FOX[:12])
     assert {name: asked[0][name] for name in ("min_confidence", "temperature", "alternatives")} == {
-        "min_confidence": 0.35,
+        "min_confidence": 0.4,
         "temperature": 0,
         "alternatives": 2,
     }

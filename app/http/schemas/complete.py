@@ -60,7 +60,8 @@ class CompleteRequest(TypingRequest, ConstrainedRequest):
     )
     min_confidence: Share | None = Field(
         default=None,
-        description="End the text before the first word at which it would be less sure than this",
+        description="Show nothing unless the first word is as sure as this; end the text before the word at "
+        "which the product of all falls below a hundredth of it",
     )
     alternatives: Annotated[Natural | None, AtMost("alternatives")] = Field(
         default=None, description="Other first words to suggest beside the likeliest; each takes a slot"

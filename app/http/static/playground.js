@@ -3,7 +3,7 @@
 import { attach } from "../autocomplete.js";
 
 const ALTERNATIVES = 2;
-const REQUEST = { max_tokens: 8, min_confidence: 0.35, temperature: 0 };
+const REQUEST = { max_tokens: 8, min_confidence: 0.4, temperature: 0 };
 const SHOWN = {
   max_tokens: (value) => `${value} tokens`,
   min_confidence: (value) => percent(value),

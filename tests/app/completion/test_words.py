@@ -72,11 +72,19 @@ def test_a_words_confidence_is_that_of_its_tokens_and_of_its_end() -> None:
     assert scanner.confidences == pytest.approx([0.8 * 0.9, 0.5 * 0.8, 0.5 * 0.5 * 0.6])
 
 
-def test_a_suggestion_ends_before_the_word_at_which_it_is_too_unsure() -> None:
-    scanner = WordScanner(None, min_confidence=0.2)
-    assert scored(scanner, *TOKENS) + scanner.finish(cut=False) == "nce is"
-    assert scanner.found == "confidence"
-    assert len(scanner.confidences) == 3
+def test_words_behind_a_sure_first_word_may_be_much_less_sure() -> None:
+    scanner = WordScanner(None, min_confidence=0.7)
+    assert scored(scanner, *TOKENS) + scanner.finish(cut=False) == "nce is Paris."
+    assert scanner.found is None
+
+
+@pytest.mark.parametrize(("second", "shown"), [(0.0097, "nce"), (0.0098, "nce is here.")])
+def test_a_suggestion_ends_before_the_word_at_which_all_are_too_unsure(second: float, shown: str) -> None:
+    """0.72 for the first word: with the second the product must not fall below a hundredth of 0.7."""
+    scanner = WordScanner(None, min_confidence=0.7)
+    tokens = (("nce", 0.8, 1.0), (" is", second, 0.9), (" here", 1.0, 1.0))
+    assert scored(scanner, *tokens, (".", 1.0, 1.0)) + scanner.finish(cut=False) == shown
+    assert (scanner.found, len(scanner.confidences)) == (("confidence", 2) if shown == "nce" else (None, 3))
 
 
 def test_an_unsure_first_word_leaves_nothing() -> None:

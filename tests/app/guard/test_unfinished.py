@@ -68,3 +68,11 @@ def test_every_beginning_of_a_word_that_the_guard_lets_pass_is_let_pass(guard: G
     innocent = InnocentWords(words)
     typed = [f"the {word[:size]}" for word in words for size in range(1, len(word) + 1)]
     assert [text for text in typed if judged(innocent, guard, text).flagged] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Bastidas", "Cintia", "Cintrón", "Phagwara", "Sheth", "Shetland", "Shetty", "sihteeri", "Wöhrer"]
+)
+def test_a_name_is_let_pass_from_its_first_letter_to_its_last(judge: Callable[[str], bool], name: str) -> None:
+    typed = [f"Send it to {name[:size]}" for size in range(1, len(name) + 1)]
+    assert [text for text in [*typed, f"Send it to {name} today."] if judge(text)] == []

@@ -33,7 +33,7 @@ def test_it_prints_the_table_and_writes_figures_and_picture(
     output, picture = tmp_path / "figures.json", tmp_path / "picture.svg"
     program.main(url="http://service", key="secret", file=texts, output=output, picture=picture)
     printed = capsys.readouterr().out
-    assert "| keystrokes saved, min_confidence 0.35 " in printed
+    assert "| keystrokes saved, min_confidence 0.4 " in printed
     assert "requests were answered 400 content_filter" in printed
     assert "400 content_filter after …'I am writing to yo'" in printed
     figures = json.loads(output.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ const CUT = 1024;         // the service counts the cuts of a long text in the s
 const SUFFIX = 256;       // characters of the text behind the caret that are sent
 const REMEMBERED = 250;   // answers
 const LONGEST_WAIT = 30;  // seconds between attempts while the service does not answer
-const REQUEST = { max_tokens: 8, temperature: 0, repetition_penalty: 1, min_confidence: 0.35 };
+const REQUEST = { max_tokens: 8, temperature: 0, repetition_penalty: 1, min_confidence: 0.4 };
 const NEWER = ["session", "suffix", "phrases", "alternatives", "min_confidence", "until", "token_healing"];
 const OPTIONS = {
   url: import.meta.url ? new URL(".", import.meta.url).href : "/",   // a bundle need not know where it came from
