@@ -38,9 +38,8 @@ class Config:
     def __init__(self, fields: Fields, family: Family) -> None:
         self.family = family
         given = {name: value for name, value in fields.values.items() if value is not None}
-        unsaid = dict(family.defaults)
-        if given.keys() & set(EPSILONS):
-            unsaid = {name: value for name, value in unsaid.items() if name not in EPSILONS}
+        said = {*fields.values, *(EPSILONS if given.keys() & set(EPSILONS) else ())}
+        unsaid = {name: value for name, value in family.defaults.items() if name not in said}
         self.fields = replace(fields, values={**unsaid, **given})
 
     def describe(self) -> tuple[Architecture, Layout]:
@@ -91,10 +90,10 @@ class Config:
 
     def _refuse(self) -> None:
         f = self.fields
-        experts = any(f.get(n, 0) for n in ("num_experts", "num_local_experts", "n_routed_experts"))
+        experts = [f.get(n, 0) for n in ("num_experts", "num_local_experts", "n_routed_experts")]
         f.refuse(
             {
-                "mixture of experts": experts,
+                "mixture of experts": any(count not in (0, 1) for count in experts),
                 "quantized weights": "quantization_config" in f or "quantization" in f,
                 "cross attention": f.get("add_cross_attention", False),
                 "attention scaled by the layer's number": f.get("scale_attn_by_inverse_layer_idx", False),
@@ -114,7 +113,7 @@ class Config:
         return self.fields.count(name, default) if default else self.fields.count(name)
 
     def _width(self) -> int:
-        return self._count("hidden_size", "n_embd", "d_model")
+        return self._count("hidden_size", "n_embd", "n_embed", "d_model")
 
     def _layers(self) -> int:
         return self._count("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -150,9 +149,7 @@ class Config:
         f = self.fields
         names = "hidden_activation", "hidden_act", "activation_function", "activation"
         name = f.text(f.named(*names), "silu")
-        if f.text("model_type") == "gemma":  # its first files say gelu and mean the other form
-            name = f.text("hidden_act")
-            name = "gelu_pytorch_tanh" if name == "gelu" else name
+        name = self.family.activations.get(name, name)
         f.refuse({f"the activation {name}": name not in ACTIVATIONS})
         return ACTIVATIONS[name]
 

@@ -31,7 +31,12 @@ from models.sources.tensor_names import (
 LLAMA = Family(defaults={"rms_norm_eps": 1e-6})
 INTERNLM = like(LLAMA, defaults={"rms_norm_eps": 1e-5, "head_dim": 128})
 MISTRAL = like(LLAMA, sliding=always)
-QWEN2 = like(LLAMA, sliding=from_the_window_layer_on, defaults={"use_sliding_window": False})
+MISTRAL_OF_4096 = like(MISTRAL, defaults={"sliding_window": 4096})
+QWEN2 = like(
+    LLAMA,
+    sliding=from_the_window_layer_on,
+    defaults={"use_sliding_window": False, "sliding_window": 4096},
+)
 GEMMA = like(
     LLAMA,
     gain=1.0,
@@ -84,13 +89,45 @@ GLM = like(
     defaults={"rms_norm_eps": 1.5625e-7, "partial_rotary_factor": 0.5, "head_dim": 128},
 )
 
+MINISTRAL_POSITIONS = {
+    "rope_type": "yarn",
+    "rope_theta": 1_000_000.0,
+    "factor": 16.0,
+    "original_max_position_embeddings": 16_384,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "mscale": 1.0,
+    "mscale_all_dim": 1.0,
+    "llama_4_scaling_beta": 0.1,
+}
+"""Where a configuration says nothing of rotations."""
+
+
+def _stretched(base: float, factor: float) -> dict[str, float | str]:
+    """Llama 3.1's scaling, where a configuration that says nothing of rotations means it."""
+    return {
+        "rope_type": "llama3",
+        "rope_theta": base,
+        "factor": factor,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+
+
 FAMILIES: dict[str, Family] = {
     "llama": LLAMA,
-    "exaone": like(LLAMA, names=EXAONE, top=HEAD_TOP, layer="h", defaults={"rms_norm_eps": 1e-5}),
+    "exaone": like(
+        LLAMA, names=EXAONE, top=HEAD_TOP, layer="h", defaults={"rms_norm_eps": 1e-5, "rope_theta": 500_000.0}
+    ),
     "internlm3": INTERNLM,
     "iquestcoder": INTERNLM,
     "seed_oss": like(LLAMA, defaults={"head_dim": 128}),
-    "helium": like(LLAMA, interleaved=True, defaults={"rms_norm_eps": 1e-8, "rope_theta": 100_000.0}),
+    "helium": like(
+        LLAMA,
+        interleaved=True,
+        defaults={"rms_norm_eps": 1e-8, "rope_theta": 100_000.0, "head_dim": 128},
+    ),
     "ernie4_5": like(
         LLAMA,
         interleaved=True,
@@ -104,16 +141,29 @@ FAMILIES: dict[str, Family] = {
         names=APERTUS | HEAD_NORMS,
         gated=False,
         head_norm="head",
-        defaults={"rms_norm_eps": 1e-5, "hidden_act": "xielu"},
+        defaults={
+            "rms_norm_eps": 1e-5,
+            "hidden_act": "xielu",
+            "rope_theta": 12_000_000.0,
+            "rope_parameters": _stretched(12_000_000.0, 8.0),
+        },
     ),
     "cwm": like(
         LLAMA,
         sliding=lambda fields, n: n % 4 != 0,
-        defaults={"rms_norm_eps": 1e-5, "sliding_window": 8192},
+        defaults={
+            "rms_norm_eps": 1e-5,
+            "sliding_window": 8192,
+            "head_dim": 128,
+            "rope_theta": 1_000_000.0,
+            "rope_parameters": _stretched(1_000_000.0, 16.0),
+        },
     ),
-    "mistral": MISTRAL,
-    "ministral": MISTRAL,
-    "ministral3": MISTRAL,
+    "mistral": MISTRAL_OF_4096,
+    "ministral": MISTRAL_OF_4096,
+    "ministral3": like(
+        MISTRAL, defaults={"rms_norm_eps": 1e-5, "head_dim": 128, "rope_parameters": MINISTRAL_POSITIONS}
+    ),
     "phi3": like(MISTRAL, names=QKV | GATE_UP, defaults={"rms_norm_eps": 1e-5}),
     "starcoder2": like(
         MISTRAL,
@@ -133,7 +183,7 @@ FAMILIES: dict[str, Family] = {
         QWEN2,
         sliding=lambda fields, n: by_no_rope_layers(fields, n, 0),
         straight=by_no_rope_layers,
-        defaults={"tie_word_embeddings": True, "rope_theta": 2_000_000.0},
+        defaults={"tie_word_embeddings": True, "rope_theta": 2_000_000.0, "sliding_window": None},
     ),
     "hunyuan_v1_dense": like(
         LLAMA,
@@ -143,7 +193,7 @@ FAMILIES: dict[str, Family] = {
         head_norm_last=True,
         defaults={"rms_norm_eps": 1e-5},
     ),
-    "gemma": GEMMA,
+    "gemma": like(GEMMA, activations={"gelu": "gelu_pytorch_tanh"}),
     "gemma2": GEMMA2,
     "vaultgemma": like(GEMMA2, names=NO_POST_NORMS, post_norm=never),
     "gemma3_text": GEMMA3,
@@ -159,12 +209,18 @@ FAMILIES: dict[str, Family] = {
         LLAMA, names={"post1": "post_norm1", "post2": "post_norm2"}, post_norm=says("use_post_norm", True)
     ),
     "olmo2": OLMO2,
-    "olmo3": like(OLMO2, sliding=but_every(4), plain_where_sliding=True, defaults={"sliding_window": 4096}),
+    "olmo3": like(
+        OLMO2,
+        sliding=but_every(4),
+        plain_where_sliding=True,
+        defaults={"sliding_window": 4096, "rope_theta": 500_000.0},
+    ),
     "exaone4": like(
         OLMO2,
         head_norm="head",
         sliding=but_every(4, "sliding_window_pattern"),
         straight=where_windows_are_missing,
+        defaults={"sliding_window": 4096},
     ),
     "glm": GLM,
     "glm4": like(

@@ -57,6 +57,7 @@ class Family:
         shared_norm: Whether attention and MLP read one norm.
         direction: Sign of the rotation.
         root: Whether embeddings are multiplied by the root of their width.
+        activations: Names of activations that mean another one in its files.
     """
 
     names: Names = field(default_factory=lambda: LAYER)
@@ -85,6 +86,7 @@ class Family:
     plain_where_sliding: bool = False
     weightless: tuple[str, ...] = ()
     root: bool = False
+    activations: Mapping[str, str] = field(default_factory=dict)
 
 
 def by_no_rope_layers(fields: Fields, n: int, window: int) -> bool:
@@ -108,6 +110,13 @@ def falcon_shares_its_norm(fields: Fields) -> bool:
     """Falcon: where they read it through one norm."""
     norms = fields.get("num_ln_in_parallel_attn", 2 if fields.get("new_decoder_architecture", False) else 1)
     return bool(fields.get("parallel_attn")) and norms != 2
+
+
+def is_local(fields: Fields, n: int) -> bool:
+    """GPT-Neo: layers are listed, or groups of layers with how often each comes."""
+    groups = fields.get("attention_types", [])
+    layers = fields.get("attention_layers", [kind for kinds, times in groups for kind in kinds * times])
+    return bool(layers[n] == "local")
 
 
 def from_the_window_layer_on(fields: Fields, n: int) -> bool:

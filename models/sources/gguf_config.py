@@ -151,7 +151,9 @@ def describe(
     own = Fields(fields.path, found, shown={key: prefix + key for key in found})
     values = _values(own, kind, tensors, factors, len(fields.strings("tokenizer.ggml.tokens")))
     shown = {theirs: prefix + ours for ours, theirs in NAMES.items()}
-    unsaid = {name: value for name, value in family.defaults.items() if name != "head_dim"}
+    unsaid = {
+        name: each for name, each in family.defaults.items() if name not in ("head_dim", "rope_parameters")
+    }
     config = Config(Fields(fields.path, values, shown=shown), replace(family, defaults=unsaid))
     arch, layout = config.describe()
     if len(factors.get("rope_freqs", ())):
@@ -267,6 +269,8 @@ def _special(own: Fields, kind: Kind, values: dict[str, Any], tensors: Mapping[s
             return {"multi_query": values.pop("num_key_value_heads", 1) == 1}
         case "phi":  # the converter writes four times the width, whatever the matrices have
             return {"intermediate_size": _rows(tensors, "blk.0.ffn_up.weight", values["intermediate_size"])}
+        case "exaone4":
+            return {"sliding_window": values.get("sliding_window")}
         case "phi3":
             return {"use_sliding_window": True}
     return {}

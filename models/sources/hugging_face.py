@@ -74,8 +74,8 @@ def _text_part(config: Fields) -> Fields:
     if "text_config" not in config:
         return config
     inner = config.object("text_config")
-    outer = {name: config.get(name, None) for name in ("tie_word_embeddings", "eos_token_id", "model_type")}
-    return Fields(config.path, {**outer, **inner})
+    shared = [name for name in ("tie_word_embeddings", "eos_token_id", "model_type") if name in config]
+    return Fields(config.path, {name: config.get(name) for name in shared} | dict(inner))
 
 
 def _declared_ends(folder: Path, config: Fields) -> set[int]:

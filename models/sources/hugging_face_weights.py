@@ -21,6 +21,7 @@ INDEX = "model.safetensors.index.json"
 
 PREFIXES = (
     "_orig_mod.",
+    "model.text_model.",
     "model.language_model.",
     "language_model.model.",
     "language_model.",
@@ -30,7 +31,14 @@ PREFIXES = (
 )
 """What stands before a decoder's names: one or more of them, in this order."""
 
-OTHERS = ("vision_tower.", "vision_model.", "multi_modal_projector.", "visual.", "audio_tower.")
+OTHERS = (
+    "vision_tower.",
+    "vision_model.",
+    "multi_modal_projector.",
+    "connector.",
+    "visual.",
+    "audio_tower.",
+)
 """Beginnings of names of what is not the language model."""
 
 BUFFERS = (

@@ -77,25 +77,62 @@ INERT = frozenset(
         "parallel_attn",
         "num_ln_in_parallel_attn",
         "learned_pos_emb",
+        "_num_labels",
+        "prefix",
+        "tokenizer_name",
+        "init_config",
+        "verbose",
+        "inference_runner",
+        "max_sequence_length",
+        "pad_key_length",
+        "validate_runner_input",
+        "bias_dropout_fusion",
+        "masked_softmax_fusion",
+        "offset_alibi",
+        "skip_bias_add",
+        "skip_bias_add_qkv",
+        "layer_switch",
+        "use_embedding_sharing",
+        "use_parallel_embedding",
+        "attention_head_dim",
+        "cla_share_factor",
+        "dense_list",
+        "norm_topk_prob",
+        "num_media_embeds",
+        "num_shared_expert",
+        "org_vocab_size",
+        "pool_type",
+        "routed_scaling_factor",
+        "neftune_noise_alpha",
+        "perceiver_config",
+        "pixel_shuffle_factor",
     ]
 )
 """Fields that change nothing that is computed here: training, other tools, and what is said elsewhere too."""
 
-EXPECTED = {
-    "normalization_function": "rmsnorm",
-    "norm_type": "low_precision_layernorm",
-    "embedding_fraction": 1.0,
-    "rotary": True,
-    "rope_interleaved": False,
+EXPECTED: Mapping[str, tuple[Any, ...]] = {
+    "normalization_function": ("rmsnorm",),
+    "norm_type": ("low_precision_layernorm", "layer_norm", "rms"),
+    "embedding_fraction": (1.0,),
+    "rotary": (True,),
+    "use_rotary_pos_emb": (True,),
+    "position_embedding_type": ("rope", "rope_gptj"),
+    "rope_interleaved": (False,),
+    "interpolate_factor": (1,),
+    "full_attn_mod": (1,),
+    "order_of_interleaved_layers": ("local_attn_first",),
+    "mlp_type": ("default",),
+    "use_gated_activation": (True,),
+    "use_parallel_block": (True,),
 }
-"""Fields with one value that is understood."""
+"""Fields with few values that are understood."""
 
-INERT_ENDINGS = ("_token_id", "dropout", "_pdrop", "_dropout_prob")
-INERT_BEGINNINGS = ("summary_", "classifier_", "mamba_")
+INERT_ENDINGS = ("_id", "dropout", "_pdrop", "_dropout_prob")
+INERT_BEGINNINGS = ("summary_", "classifier_", "mamba_", "moe_", "vit_", "anyres_")
 
 
 def inert(values: Mapping[str, Any]) -> set[str]:
     """Those of the given fields that may be there unread."""
     found = {name for name in values if name.endswith(INERT_ENDINGS) or name.startswith(INERT_BEGINNINGS)}
-    found |= {name for name, value in EXPECTED.items() if values.get(name) == value}
+    found |= {name for name, understood in EXPECTED.items() if values.get(name) in understood}
     return found | (INERT & values.keys())

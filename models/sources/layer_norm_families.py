@@ -8,6 +8,7 @@ from models.sources.family import (
     but_every,
     falcon_is_parallel,
     falcon_shares_its_norm,
+    is_local,
     like,
     never,
     says,
@@ -44,7 +45,12 @@ COHERE = Family(
     head_norm="head",
     has_head_norm=says("use_qk_norm"),
     head_norm_kind="layer",
-    defaults={"layer_norm_eps": 1e-5, "tie_word_embeddings": True, "logit_scale": 0.0625},
+    defaults={
+        "layer_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
+        "logit_scale": 0.0625,
+        "rope_theta": 500_000.0,
+    },
 )
 NEMOTRON = Family(
     names=LAYER | PLAIN_MLP,
@@ -94,7 +100,7 @@ LAYER_NORM_FAMILIES: dict[str, Family] = {
         has_head_norm=never,
         sliding=but_every(4, "sliding_window_pattern", "_sliding_window_pattern"),
         straight=lambda fields, n, window: not window,
-        defaults={"head_dim": 128, "sliding_window": 4096},
+        defaults={"rope_theta": 10_000.0, "sliding_window": 4096},
     ),
     "nemotron": NEMOTRON,
     "jais2": Family(
@@ -148,7 +154,7 @@ LAYER_NORM_FAMILIES: dict[str, Family] = {
         GPT_TWO,
         names={**GPT_NEO, "qkv": None},
         transposed=False,
-        sliding=lambda fields, n: fields.strings("attention_layers")[n] == "local",
+        sliding=is_local,
         defaults={"window_size": 256},
     ),
     "opt": Family(
@@ -183,7 +189,12 @@ LAYER_NORM_FAMILIES: dict[str, Family] = {
         norm="layer",
         gated=False,
         positions="linear",
-        defaults={"layer_norm_epsilon": 1e-5, "hidden_act": "gelu", "tie_word_embeddings": True},
+        defaults={
+            "layer_norm_epsilon": 1e-5,
+            "hidden_act": "gelu",
+            "tie_word_embeddings": True,
+            "max_seq_len": 2048,
+        },
     ),
     "falcon": Family(
         names=FALCON,

@@ -1,7 +1,8 @@
 """What transformers computes for each configuration: `python -m tests.families.expect`, beside PyTorch.
 
-Writes `data/expected.json.gz`: the configuration and the tensors' names as `save_pretrained` writes them, ids
-that a text begins with, the ids that follow it greedily, and some logits. Names as arguments add to it.
+Writes `data/expected.json.gz`: the tensors' names, the configuration as `save_pretrained` writes it or as it
+was published, ids that a text begins with, the ids that follow it greedily, and some logits. Names as
+arguments add to it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from safetensors.numpy import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.families.configs import CONFIGS
+from tests.families.folders import read_published
 from tests.families.tensors import make_tensors
 
 DATA = Path(__file__).parent / "data" / "expected.json.gz"
@@ -30,10 +32,14 @@ KEPT = 16
 
 def open_model(name: str, folder: Path, changed: dict[str, Any] | None = None) -> Any:
     """Save a model with tensors of ours, and load it again."""
-    config = dict(changed or CONFIGS[name])
+    published = read_published()
+    config = changed or (CONFIGS | published)[name]
+    known = {key: value for key, value in config.items() if key not in ("model_type", "auto_map")}
     torch.manual_seed(0)
-    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config))
+    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **known))
     made.save_pretrained(folder)
+    if name in published:
+        (folder / "config.json").write_text(json.dumps(config))
     save_file(make_tensors(_shapes(folder)), folder / "model.safetensors", {"format": "pt"})
     capped = getattr(made.config, "attn_logit_softcapping", None)  # sdpa knows no cap
     exact = "eager" if capped or not made._supports_sdpa else "sdpa"
@@ -66,7 +72,7 @@ def main() -> None:
     """Write what was asked for, or everything."""
     found = json.loads(gzip.decompress(DATA.read_bytes()))["models"] if sys.argv[1:] else {}
     torch.set_num_threads(1)
-    for name in sys.argv[1:] or CONFIGS:
+    for name in sys.argv[1:] or (*CONFIGS, *read_published()):
         with tempfile.TemporaryDirectory() as work:
             try:
                 found[name] = expect(name, Path(work))

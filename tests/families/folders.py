@@ -14,6 +14,7 @@ from models.checkpoint.vocabulary import byte_letters
 from tests.families.tensors import make_tensors
 
 DATA = Path(__file__).parent / "data" / "expected.json.gz"
+PUBLISHED = Path(__file__).parent / "data" / "published.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ def read_expected() -> dict[str, Expected]:
     with gzip.open(DATA) as file:
         found = json.load(file)
     return {name: Expected(prompt=found["prompt"], **each) for name, each in found["models"].items()}
+
+
+def read_published() -> dict[str, dict[str, Any]]:
+    """Configurations in the fields of published checkpoints, by their names, small as those of `configs.py`.
+
+    What transformers writes of them today differs: it renames fields, and adds those that are left out.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(PUBLISHED.read_bytes())
+    return found
 
 
 def write_folder(folder: Path, expected: Expected) -> Path:
