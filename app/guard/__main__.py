@@ -5,7 +5,6 @@ Run: python -m app.guard --deny-file my-words.tsv < texts.txt
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +35,7 @@ def main(
 def _answer(guard: Guard, text: str, mask: bool, as_json: bool) -> str:
     verdict = guard.check(text)
     if as_json:
-        spans = [asdict(span) for span in verdict.spans]
+        spans = [span._asdict() for span in verdict.spans]
         masked = {"masked": guard.mask(text, verdict)} if mask else {}
         return json.dumps(
             {"flagged": verdict.flagged, "categories": verdict.categories, "spans": spans, **masked}

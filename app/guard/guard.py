@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.guard.candidates import Candidate, Lexicon, Written
+from app.guard.candidates import Candidate, Lexicon, Memo, Runs, Written
 from app.guard.context import Context
 from app.guard.neighbours import stands_alone
 from app.guard.normalize import MASK, CharacterTable, Normalized, normalize
@@ -54,11 +54,12 @@ class Guard:
         """
         before = before[-SEAM:]
         normalized = normalize(before + text, self.table)
-        bad, innocent = self.lexicon.candidates(normalized)
+        memo = Memo()
+        bad, innocent = self.lexicon.candidates(normalized, {}, memo)
         if not bad:
             return Verdict()
         surroundings = blanked(normalized, bad, NOTHING)
-        return Verdict(moved(self._judge(normalized, bad, innocent, surroundings), -len(before)))
+        return Verdict(moved(self._judge(normalized, bad, innocent, surroundings, memo), -len(before)))
 
     def mask(self, text: str, verdict: Verdict) -> str:
         """The text with `MASK` for each character of a span; `check` finds nothing in it."""
@@ -68,22 +69,24 @@ class Guard:
             end = span.end
         return "".join([*pieces, text[end:]])
 
-    def settle(self, text: str, left: Left, *, last: bool) -> Settled:
+    def settle(self, text: str, left: Left, *, last: bool, memo: Memo | None = None) -> Settled:
         """As much of a text as can be judged before more of it is known; all of it where it is the `last`.
 
-        `left` is what `settle` left of the text that went before.
+        `left` is what `settle` left of the text that went before, `memo` what it knows of that text's words.
         """
+        memo, runs = memo or Memo(), Runs()
+        memo.shorten()
         normalized = normalize(text, self.table, edge=left.edge)
-        bad, innocent = self.lexicon.candidates(normalized)
+        bad, innocent = self.lexicon.candidates(normalized, runs, memo)
         stop = len(normalized.text)
         if not last:
-            stop = settled_until(self.lexicon.unfinished_from(normalized), bad, innocent)
+            stop = settled_until(self.lexicon.unfinished_from(normalized, runs), bad, innocent)
             while normalized.begin < stop < len(normalized.text) and normalized.splits(stop):
                 stop = settled_until(stop - 1, bad, innocent)
         if stop <= normalized.begin:
             return Settled(len(text) if last else 0, Verdict(), left)
         surroundings = blanked(normalized, bad, left.surroundings)
-        found = self._judge(normalized, bad, innocent, surroundings) if bad else ()
+        found = self._judge(normalized, bad, innocent, surroundings, memo) if bad else ()
         end = normalized.origin[stop] if stop < len(normalized.text) else len(normalized.source)
         size = end - len(left.edge)
         settled = tuple(span for span in moved(found, -len(left.edge)) if span.end <= size)
@@ -96,13 +99,10 @@ class Guard:
         bad: Iterable[Candidate],
         innocent: Iterable[Candidate],
         surroundings: Surroundings,
+        memo: Memo,
     ) -> Iterable[Span]:
-        """The spans of the candidates that are bad in their surroundings, as indices of the source.
-
-        What is written alike in like surroundings is judged once.
-        """
-        matches = []
-        known: dict[tuple[int, Around], ListedWord | None] = {}
+        """The spans of the candidates that are bad in their surroundings, as indices of the source."""
+        matches, known = [], memo.judged
         for start, stop, written in bad:
             key = id(written), surroundings.around(start, stop)
             if key not in known:
@@ -125,8 +125,12 @@ class Guard:
 
 def moved(found: Iterable[Span], by: int) -> tuple[Span, ...]:
     """Spans moved along; what comes to lie before 0 is left out."""
+    if not by:
+        return tuple(found)
     return tuple(
-        Span(max(0, span.start + by), span.end + by, span.category, span.severity)
-        for span in found
-        if span.end + by > 0
+        [
+            Span(max(0, start + by), end + by, category, severity)
+            for start, end, category, severity in found
+            if end + by > 0
+        ]
     )

@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from app.guard.normalize import Normalized
 from app.guard.verdict import Span
@@ -25,8 +25,7 @@ class Interval(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A bad word at `[start, stop)` of a normalized text."""
 
     start: int
@@ -54,6 +53,8 @@ def exposed(bad: Sequence[Match], innocent: Sequence[Interval]) -> list[Match]:
     An innocent word that a bad one reaches into from outside covers nothing: what is masked of it
     would leave the rest without its excuse.
     """
+    if not innocent:
+        return list(bad)
     bad_reach = Reach(bad)
     covers = Reach(
         word
@@ -65,12 +66,17 @@ def exposed(bad: Sequence[Match], innocent: Sequence[Interval]) -> list[Match]:
 
 def spans(bad: Iterable[Match], normalized: Normalized) -> list[Span]:
     """One span of the source for each group of overlapping bad words, named after the most severe."""
-    found: list[Span] = []
-    stop = 0
-    for match in sorted(bad, key=lambda match: (match.start, match.stop)):
-        overlapped = found.pop() if found and match.start < stop else None
-        start = overlapped.start if overlapped else normalized.origin[match.start]
-        stop = max(stop, match.stop)
-        worst = overlapped if overlapped and overlapped.severity >= match.listed.severity else match.listed
-        found.append(Span(start, normalized.origin[stop - 1] + 1, worst.category, worst.severity))
+    origin, found = normalized.origin, list[Span]()
+    begin = stop = 0
+    worst: ListedWord | None = None
+    for match in sorted(bad, key=itemgetter(0, 1)):
+        if worst is not None and match.start < stop:
+            stop = max(stop, match.stop)
+            worst = match.listed if match.listed.severity > worst.severity else worst
+            continue
+        if worst is not None:
+            found.append(Span(origin[begin], origin[stop - 1] + 1, worst.category, worst.severity))
+        begin, stop, worst = match
+    if worst is not None:
+        found.append(Span(origin[begin], origin[stop - 1] + 1, worst.category, worst.severity))
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MILDEST, CLEAR, NEVER = 1, 2, 4
 """Severities, and a threshold that nothing reaches."""
@@ -9,8 +10,7 @@ MILDEST, CLEAR, NEVER = 1, 2, 4
 CATEGORIES = ("profanity", "sexual", "slur", "insult", "mild")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """One bad word: `[start, end)` in characters of the original text; severity from 1 to 3."""
 
     start: int

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from app.completion.growing_texts import OPEN, STEP, GrowingTexts
 from app.guard import Guard
+from app.guard.candidates import Memo
 from app.guard.guard import Left, Settled
 from tests.app.guard.strategies import texts
 
@@ -18,9 +19,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     looks: list[int] = []
     settle = Guard.settle
 
-    def counted(self: Guard, text: str, left: Left, *, last: bool) -> Settled:
+    def counted(self: Guard, text: str, left: Left, *, last: bool, memo: Memo | None = None) -> Settled:
         looks.append(len(text))
-        return settle(self, text, left, last=last)
+        return settle(self, text, left, last=last, memo=memo)
 
     monkeypatch.setattr(Guard, "settle", counted)
     return looks

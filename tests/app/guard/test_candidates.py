@@ -1,10 +1,11 @@
 from app.guard import Guard
+from app.guard.candidates import Memo
 from app.guard.normalize import normalize
 
 
 def found(guard: Guard, text: str) -> tuple[set[str], set[str]]:
     """The texts of the candidates that may be bad, and of the innocent ones."""
-    bad, innocent = guard.lexicon.candidates(normalize(text, guard.table))
+    bad, innocent = guard.lexicon.candidates(normalize(text, guard.table), {}, Memo())
     return {text[word.start : word.stop] for word in bad}, {text[word.start : word.stop] for word in innocent}
 
 
@@ -26,7 +27,7 @@ def test_ordinary_words_are_no_candidates(guard: Guard) -> None:
 
 
 def test_what_is_written_alike_is_looked_at_once(guard: Guard) -> None:
-    bad, _ = guard.lexicon.candidates(normalize("an ass, an ass, ", guard.table))
+    bad, _ = guard.lexicon.candidates(normalize("an ass, an ass, ", guard.table), {}, Memo())
 
     assert [candidate.start for candidate in bad] == [3, 11]
     assert bad[0].written is bad[1].written

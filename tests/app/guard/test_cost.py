@@ -11,8 +11,9 @@ from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
 from app.guard import Guard, GuardStream, Verdict, candidates, leetspeak
+from app.guard.candidates import Memo
 from app.guard.guard import Left, Settled
-from app.guard.stream import LONG
+from app.guard.stream import CLOSE
 from tests.app.guard.slow_texts import alphabet
 from tests.slow.search import grown
 
@@ -97,10 +98,10 @@ def test_a_stream_looks_at_its_text_a_bounded_number_of_times(guard: Guard, patt
     text, looked = grown(pattern, SIZE), 0
     settle = Guard.settle
 
-    def counted(self: Guard, text: str, left: Left, *, last: bool) -> Settled:
+    def counted(self: Guard, text: str, left: Left, *, last: bool, memo: Memo | None = None) -> Settled:
         nonlocal looked
         looked += len(text)
-        return settle(self, text, left, last=last)
+        return settle(self, text, left, last=last, memo=memo)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Guard, "settle", counted)
@@ -109,7 +110,7 @@ def test_a_stream_looks_at_its_text_a_bounded_number_of_times(guard: Guard, patt
             stream.push(text[at : at + size])
         stream.finish()
 
-    assert looked <= (LONG + size) * (len(text) // size + 2) + 10 * len(text)
+    assert looked <= (5 + CLOSE / size) * len(text)
 
 
 @pytest.mark.parametrize("pattern", [leetspeak.LEET_SEEN, candidates.CENSOR_SEEN, candidates.SYMBOL])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import Guard, GuardStream, OutputPolicy, Span
+from app.guard.candidates import Memo
 from app.guard.guard import Left, Settled
 from tests.app.guard.strategies import texts
 
@@ -109,9 +110,9 @@ def test_a_word_that_is_spun_out_is_looked_at_in_linear_time(
     looks: list[int] = []
     settle = Guard.settle
 
-    def counted(self: Guard, text: str, left: Left, *, last: bool) -> Settled:
+    def counted(self: Guard, text: str, left: Left, *, last: bool, memo: Memo | None = None) -> Settled:
         looks.append(len(text))
-        return settle(self, text, left, last=last)
+        return settle(self, text, left, last=last, memo=memo)
 
     monkeypatch.setattr(Guard, "settle", counted)
 
