@@ -89,7 +89,9 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-IS", "healthcheck.py"]
-CMD ["python", "-m", "app"]
+# Linux drops a signal that process 1 has no handler for, but keeps one that is blocked: so none is lost while Python
+# starts, which on a busy machine takes seconds. The service unblocks them once its handlers stand.
+CMD ["env", "--block-signal=HUP,INT,TERM", "python", "-m", "app"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Autocomplete" \

@@ -21,10 +21,13 @@ def heeded() -> list[signal.Signals]:
 def end_at_once() -> None:
     """Until somebody else listens, an ending signal ends the process with status 0: nothing has begun yet.
 
-    As process 1 of a container, a process without a handler would not even get the signal.
+    As process 1 of a container, a process without a handler would not even get the signal: Linux drops it.
+    But what is blocked waits. Whoever starts this process with these signals blocked, as the image does,
+    loses none that comes while the interpreter starts; from here on they are let through.
     """
     for number in heeded():
         signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -13,8 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.chaos.crowds import Ending, ask
 from tests.service_process import ROOT, ServiceProcess, children, free_port, wait_until
 
-PROCESS_1 = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-"""Runs a command as the first process of a namespace, as a container does."""
+PROCESS_1 = (
+    *("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"),
+    *("env", "--block-signal=HUP,INT,TERM"),
+)
+"""Runs a command as the first process of a namespace, as a container of the image does."""
 
 
 def ended_while_starting(

@@ -45,7 +45,7 @@ def test_the_image_runs_as_a_numbered_user_and_ends_on_sigterm() -> None:
     assert "STOPSIGNAL SIGTERM" in LAST_STAGE
     assert re.findall(r"^ *(?:CMD|ENTRYPOINT) (.*)", LAST_STAGE, re.MULTILINE) == [
         '["python", "-IS", "healthcheck.py"]',
-        '["python", "-m", "app"]',
+        '["env", "--block-signal=HUP,INT,TERM", "python", "-m", "app"]',
     ]
 
 

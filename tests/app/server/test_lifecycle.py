@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.server.signals import ENDING
 from tests.app.conftest import Start
 from tests.app.fake_service import LOADING
 
@@ -185,13 +186,29 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_while_the_process_starts_ends_it_with_status_0(number: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", STARTING], stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
         process.send_signal(number)
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("command", [("app",), ("autocomplete_service", "serve")])
+def test_a_signal_that_was_blocked_while_the_interpreter_started_ends_it_with_status_0(
+    number: signal.Signals, command: tuple[str, ...]
+) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # what a process blocks, its children block too
+    try:
+        process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stderr=subprocess.PIPE)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with process:
+        process.send_signal(number)
+        assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 0
 
 
 def test_the_handlers_stand_before_anything_else_is_imported() -> None:
