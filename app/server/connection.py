@@ -30,6 +30,9 @@ SPARE_CONNECTIONS = 20
 MOST_PIPELINED = 16
 """Requests behind the one that runs, up to which more is read: who reads nothing sees no client leave."""
 
+FED = 4096
+"""Bytes that the parser is given at once: requests in a row that fit into it hold up nobody else."""
+
 SPARE_SECONDS = 1.0
 """For the request of a spare connection."""
 
@@ -99,6 +102,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._ending = False
         self._deaf = False
         self._running: RequestResponseCycle | None = None
+        self._unfed = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head; over the cap, for a short time."""
@@ -123,19 +127,29 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a wish to change the protocol is passed over (RFC 9110, 7.8)."""
+        """Read on; what is behind enough requests waits."""
         self._unset_keepalive_if_required()
-        while data and not self._deaf:
+        self._unfed += data
+        self._feed()
+
+    def _feed(self) -> None:
+        """Parse what was received; a wish to change the protocol is passed over (RFC 9110, 7.8)."""
+        while self._unfed and not self._deaf and len(self.pipeline) < MOST_PIPELINED:
+            data, self._unfed = self._unfed[:FED], self._unfed[FED:]
             try:
                 self.parser.feed_data(data)
-                return
             except HttpParserUpgrade as upgrade:
-                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self._unfed = self._head_without_upgrade() + data[upgrade.args[0] :] + self._unfed
                 self.parser = HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             except HttpParserError:
                 if not self._deaf:
                     self._refuse("malformed_http", "Invalid HTTP request received.")
+        if self._deaf:
+            self._unfed = b""
+        if self._unfed:
+            self._expect(None)
+            self.flow.pause_reading()
 
     def pause_writing(self) -> None:
         """The reader is behind by more than a buffer."""
@@ -194,7 +208,9 @@ class BoundedConnection(HttpToolsProtocol):
         """Expect the rest of the body, if any: what is still sent after an early refusal."""
         super().on_response_complete()
         self._unread.begin()
-        if self._receiving:
+        if self._unfed and not self.transport.is_closing():
+            self._feed()
+        if self._receiving and not self._unfed:
             self._expect(self._limits.body_seconds)
 
     def shutdown(self) -> None:
@@ -207,8 +223,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        plain = cycle.scope["http_version"] in ("0.9", "1.0")
-        super()._start_asgi_task(cycle, without_chunks(cycle, app) if plain else app)
+        if cycle.scope["http_version"] in ("0.9", "1.0"):
+            app = without_chunks(cycle, app)
+        if cycle.waiting_for_100_continue:
+            app = closing_unasked(cycle, app)
+        super()._start_asgi_task(cycle, app)
 
     def _head_without_upgrade(self) -> bytes:
         """The head that was read last, as it would be without the header that asks for another protocol."""
@@ -247,6 +266,22 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[STATUS[code]] + head % len(body) + header + b"\r\n" + body)
         self._unread.begin()
         self.transport.close()
+
+
+def closing_unasked(cycle: RequestResponseCycle, app: Any) -> Any:
+    """An application whose answer ends the connection if it comes before the body was asked for.
+
+    A client that waits for 100 (Continue) may never send that body: its next request would be read as it.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_last(message: Message) -> None:
+            cycle.keep_alive = cycle.keep_alive and not cycle.waiting_for_100_continue
+            await send(message)
+
+        await app(scope, receive, send_last)
+
+    return answer
 
 
 def without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.server.connection import SPARE_CONNECTIONS
+from app.server.connection import FED, MOST_PIPELINED, SPARE_CONNECTIONS, BoundedConnection
 from tests.fakes import ByteTokenizer, FakeEngine
 
 pytestmark = pytest.mark.slow
@@ -263,6 +263,25 @@ def test_ten_megabytes_are_refused_before_they_are_sent(listen: Listen) -> None:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
 
 
+def test_who_was_not_told_to_continue_is_told_to_close(listen: Listen) -> None:
+    with connected(listen()) as connection:
+        connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 10000000\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_who_was_told_to_continue_keeps_the_connection(listen: Listen) -> None:
+    with connected(listen()) as connection:
+        for _ in range(2):
+            connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+            assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(BODY)
+            answer = connection.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close" not in answer
+
+
 def test_what_is_still_sent_after_a_refusal_is_cut_at_the_body_deadline(listen: Listen) -> None:
     with connected(listen(body_timeout_seconds=0.3)) as connection:
         connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
@@ -303,6 +322,24 @@ def test_a_client_that_leaves_with_further_requests_behind_frees_its_slot(
             time.sleep(0.05)
     wait_until(lambda: engine.running == 0)
     wait_until(lambda: "autocomplete_cancelled_total 1.0" in httpx.get(f"{url}/metrics").text)
+
+
+def test_of_requests_in_a_row_few_are_read_ahead_and_all_are_answered(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    on_headers_complete = BoundedConnection.on_headers_complete
+
+    def counted(self: BoundedConnection) -> None:
+        on_headers_complete(self)
+        waiting.append(len(self.pipeline))
+
+    monkeypatch.setattr(BoundedConnection, "on_headers_complete", counted)
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answers = answer_to(listen(), request * 1000 + last)
+    assert answers.count(b"HTTP/1.1 200 ") == 1001
+    assert max(waiting) <= MOST_PIPELINED + FED // len(request)
 
 
 def open_files() -> int:
