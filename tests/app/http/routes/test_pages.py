@@ -69,3 +69,15 @@ async def test_a_file_that_is_not_there_is_404_in_the_envelope(serve: Serve) -> 
         other = await client.get("/static/nothing.js")
     assert answer.status_code == other.status_code == 404
     assert other.json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/", "/autocomplete.js", "/static/index.html", "/docs-assets/favicon.png"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-0", "bytes=0-0,2-2", "bytes=5-1", "bytes=-0", "bytes=" + "9" * 5000 + "-", "lines=1-2"]
+)
+async def test_a_file_is_sent_whole_whatever_range_is_asked_for(serve: Serve, path: str, asked: str) -> None:
+    async with serve() as client:
+        whole = await client.get(path)
+        answer = await client.get(path, headers={"Range": asked})
+    assert (whole.status_code, answer.status_code) == (200, 200)
+    assert answer.content == whole.content
