@@ -13,7 +13,7 @@ from app.completion.defaults import given
 from app.completion.job import TokenLogprob
 from app.completion.job import TopLogprob as TopToken
 from app.http.schemas.constraint import ConstrainedRequest
-from app.http.schemas.fields import MANY, ONE, Body, Count, Natural, one_or_many
+from app.http.schemas.fields import FIRST, MANY, ONE, Body, Count, Natural, one_or_many
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import Ignored, OpenAIRequest, OpenAIUsage, Reason, Unsupported
 from app.http.schemas.token_text import token_text
@@ -33,7 +33,7 @@ class ChatMessage(Body):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[
-        Annotated[str, ONE] | Annotated[list[TextPart], Field(min_length=1, max_length=64), MANY],
+        Annotated[str, ONE] | Annotated[list[TextPart], FIRST, Field(min_length=1, max_length=64), MANY],
         one_or_many("parts"),
     ]
     name: Ignored = None
@@ -106,7 +106,7 @@ class ChatRequest(OpenAIRequest, ConstrainedRequest):
         }
     )
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=256)]
+    messages: Annotated[list[ChatMessage], FIRST, Field(min_length=1, max_length=256)]
     max_tokens: Count | None = Field(
         default=None, description="Lowered to what there is room for; absent: as many as there is room for"
     )

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.completion.job import Choice, Piece, TokenLogprob
 from app.http.schemas.constraint import ConstrainedRequest
-from app.http.schemas.fields import Count, Natural, NonEmpty
+from app.http.schemas.fields import FIRST, Count, Natural, NonEmpty
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.openai import OpenAIRequest, OpenAIUsage, Reason
 from app.http.schemas.token_text import token_text, top_texts
 from app.http.schemas.window import WindowReport
 
-Ids = Annotated[list[Natural], Field(min_length=1)]
+Ids = Annotated[list[Natural], FIRST, Field(min_length=1)]
 
 
 def _form(prompt: Any) -> str | None:
@@ -41,9 +41,9 @@ class CompletionRequest(OpenAIRequest, ConstrainedRequest):
 
     prompt: Annotated[
         Annotated[NonEmpty, Tag("text")]
-        | Annotated[list[NonEmpty], Field(min_length=1), Tag("texts")]
+        | Annotated[list[NonEmpty], FIRST, Field(min_length=1), Tag("texts")]
         | Annotated[Ids, Tag("ids")]
-        | Annotated[list[Ids], Field(min_length=1), Tag("lists")],
+        | Annotated[list[Ids], FIRST, Field(min_length=1), Tag("lists")],
         Discriminator(
             _form,
             custom_error_type="prompt_form",

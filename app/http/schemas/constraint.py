@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.completion.constraint import LONGEST, Constraint, Kind
 from app.errors import InvalidRequestError
-from app.http.schemas.fields import Body, NonEmpty
+from app.http.schemas.fields import FIRST, Body, NonEmpty
 
 MOST_CHOICES = 1000
 
@@ -35,7 +35,7 @@ def _schema(value: Any) -> dict[str, Any]:
 Schema = Annotated[
     Any, AfterValidator(_schema), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}]})
 ]
-Choices = Annotated[list[NonEmpty], Field(min_length=1, max_length=MOST_CHOICES)]
+Choices = Annotated[list[NonEmpty], FIRST, Field(min_length=1, max_length=MOST_CHOICES)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 

@@ -24,8 +24,11 @@ def _whole(value: object) -> object:
 
 Whole = BeforeValidator(_whole)
 
-Count = Annotated[int, Field(ge=1), Whole]
-Natural = Annotated[int, Field(ge=0), Whole]
+LARGEST = LARGEST_SEED
+"""Of every integer, also where it is lowered to another limit."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST), Whole]
+Natural = Annotated[int, Field(ge=0, le=LARGEST), Whole]
 TopK = Annotated[int, Field(ge=0, le=1_000_000), Whole]
 Seed = Annotated[int, Field(ge=-LARGEST_SEED, le=LARGEST_SEED), Whole]
 
@@ -36,6 +39,9 @@ RepetitionPenalty = Annotated[float, Field(ge=0.5, le=2)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+FIRST = Field(fail_fast=True)
+"""Marks a list whose first wrong item is enough: a body has room for thousands, each with a report."""
 
 
 def _form(value: Any) -> str | None:
@@ -54,12 +60,14 @@ ONE, MANY = Tag("one"), Tag("many")
 
 Stop = Annotated[
     Annotated[
-        Annotated[NonEmpty, ONE] | Annotated[list[NonEmpty], Field(max_length=MOST_STOPS), MANY],
+        Annotated[NonEmpty, ONE] | Annotated[list[NonEmpty], FIRST, Field(max_length=MOST_STOPS), MANY],
         one_or_many("strings"),
     ]
     | None,
     AtMost("stop_characters"),
 ]
 Phrases = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=LONGEST_PHRASE)]], Field(max_length=MOST_PHRASES)
+    list[Annotated[str, Field(min_length=1, max_length=LONGEST_PHRASE)]],
+    FIRST,
+    Field(max_length=MOST_PHRASES),
 ]

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from app.completion.job import Choice, Outcome, Piece
 from app.engine.messages import Sampling
-from app.http.schemas.fields import Body, Count, Natural, Whole
+from app.http.schemas.fields import FIRST, LARGEST, Body, Count, Natural, Whole
 from app.http.schemas.openai import Ignored
 from app.http.schemas.sampling import TypingRequest
 
@@ -45,7 +45,7 @@ class InfillRequest(TypingRequest):
 
     input_prefix: str = Field(description="Text before the caret; of a long one the newest tokens are seen")
     input_suffix: str = Field(description="Text behind the caret; of a long one its beginning is seen")
-    input_extra: list[ExtraContext] = Field(
+    input_extra: Annotated[list[ExtraContext], FIRST] = Field(
         default=[],
         max_length=MOST_SNIPPETS,
         description="Pieces of other files, the nearest last: they fill what the sequence has left",
@@ -53,7 +53,7 @@ class InfillRequest(TypingRequest):
     prompt: str = Field(
         default="", description="Text right before the caret, behind input_prefix; always seen"
     )
-    n_predict: Annotated[int, Field(ge=-1), Whole] | None = Field(
+    n_predict: Annotated[int, Field(ge=-1, le=LARGEST), Whole] | None = Field(
         default=None,
         description="Most tokens to generate, lowered to what there is room for; -1 for as many; 0 for none: "
         "the prompt is computed, for requests that follow",
@@ -65,13 +65,13 @@ class InfillRequest(TypingRequest):
     n_cmpl: Count = Field(
         default=1, description="Completions to make, lowered to the limit; at temperature 0 one"
     )
-    t_max_predict_ms: Annotated[int, Field(ge=-1), Whole] | None = Field(
+    t_max_predict_ms: Annotated[int, Field(ge=-1, le=LARGEST), Whole] | None = Field(
         default=None, description="The text ends at the first line break after so many milliseconds"
     )
     token_healing: bool | None = Field(
         default=None, description="Complete an unfinished word before the caret; true where the file permits"
     )
-    response_fields: Annotated[list[str], Field(max_length=MOST_FIELDS)] | None = Field(
+    response_fields: Annotated[list[str], FIRST, Field(max_length=MOST_FIELDS)] | None = Field(
         default=None, description="Fields to answer with; that of an object is written `timings/prompt_n`"
     )
     stream: bool = Field(default=False, description="Answer with server-sent events")

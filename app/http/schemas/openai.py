@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue, WithJsonSchema
 
 from app.completion.job import FinishReason, Outcome
 from app.completion.limits import MOST_STOPS
-from app.http.schemas.fields import Body, Count, Natural, Whole
+from app.http.schemas.fields import FIRST, Body, Count, Natural, Whole
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.sampling import SamplingRequest
 from app.model.manifest import Manifest
@@ -67,15 +67,26 @@ OPENAI_STREAMED: dict[str, Any] = {
 }
 
 
+MOST_BIASED = 300
+TOKEN_ID = "^(0|[1-9][0-9]{0,6})$"
+
+
+def _few(value: Any) -> Any:
+    """See that there are not too many, before each of them is looked at."""
+    if isinstance(value, dict) and len(value) > MOST_BIASED:
+        raise ValueError(f"at most {MOST_BIASED} tokens are accepted")
+    return value
+
+
 Bias = Annotated[
-    dict[Annotated[str, Field(pattern="^[0-9]{1,7}$")], Annotated[float, Field(ge=-100, le=100)]],
-    Field(max_length=300),
+    dict[Annotated[str, Field(pattern=TOKEN_ID)], Annotated[float, Field(ge=-100, le=100)]],
+    BeforeValidator(_few),
     WithJsonSchema(
         {
             "type": "object",
-            "patternProperties": {"^[0-9]{1,7}$": {"type": "number", "minimum": -100, "maximum": 100}},
+            "patternProperties": {TOKEN_ID: {"type": "number", "minimum": -100, "maximum": 100}},
             "additionalProperties": False,
-            "maxProperties": 300,
+            "maxProperties": MOST_BIASED,
         }
     ),
 ]
@@ -108,7 +119,7 @@ class OpenAIRequest(SamplingRequest):
     ignore_eos: bool | None = Field(
         default=None, description="Whether the model may not end the text at all (vLLM, llama.cpp)"
     )
-    stop_token_ids: Annotated[list[Natural] | None, AtMost("token_id")] = Field(
+    stop_token_ids: Annotated[Annotated[list[Natural], FIRST] | None, AtMost("token_id")] = Field(
         default=None,
         max_length=MOST_STOPS,
         description="The text ends before the first of these tokens (vLLM)",

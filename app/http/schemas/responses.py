@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.completion.job import FinishReason, Outcome
-from app.http.schemas.fields import MANY, ONE, Body, Count, NonEmpty, one_or_many
+from app.http.schemas.fields import FIRST, MANY, ONE, Body, Count, NonEmpty, one_or_many
 from app.http.schemas.openai import Ignored, OpenAIRequest, Unsupported
 from app.http.schemas.window import WindowReport, window_report
 
@@ -30,7 +30,7 @@ class InputMessage(Body):
     type: Literal["message"] | None = None
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[
-        Annotated[str, ONE] | Annotated[list[InputPart], Field(min_length=1, max_length=64), MANY],
+        Annotated[str, ONE] | Annotated[list[InputPart], FIRST, Field(min_length=1, max_length=64), MANY],
         one_or_many("parts"),
     ]
     id: Ignored = None
@@ -58,7 +58,8 @@ class ResponseRequest(OpenAIRequest):
     )
 
     input: Annotated[
-        Annotated[NonEmpty, ONE] | Annotated[list[InputMessage], Field(min_length=1, max_length=256), MANY],
+        Annotated[NonEmpty, ONE]
+        | Annotated[list[InputMessage], FIRST, Field(min_length=1, max_length=256), MANY],
         one_or_many("messages"),
     ] = Field(description="A user's message, or a conversation")
     instructions: str | None = Field(default=None, description="A system message before the input")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from app.http.schemas.fields import Body, Count, Natural
+from app.http.schemas.fields import FIRST, Body, Count, Natural
 from app.http.schemas.limit_check import AtMost
 from app.http.schemas.window import WindowReport
 
@@ -33,7 +33,7 @@ class TokenizeAnswer(BaseModel):
 class DetokenizeRequest(Body):
     """Token ids to turn into text."""
 
-    ids: Annotated[list[Natural], AtMost("token_id")] = Field(max_length=8192, examples=[[19556, 905]])
+    ids: Annotated[list[Natural], FIRST, AtMost("token_id")] = Field(max_length=8192, examples=[[19556, 905]])
 
 
 class DetokenizeAnswer(BaseModel):
