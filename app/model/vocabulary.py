@@ -37,7 +37,7 @@ class Vocabulary:
         pieces: The bytes of each token at its id; empty for control tokens.
         order: int32 ids of the tokens with bytes, sorted by them.
         keys: Their bytes, in that order.
-        continues: bool [V], tokens that go on with a word: they begin with a letter, or inside a character.
+        continuing: Ids of tokens that go on with a word: they begin with a letter, or inside a character.
         word_weight: float32 [V], 1 for those and 0 for the others.
         ending: Ids of the others, control tokens among them: a word has ended before each of them.
         ending_number: Ids of those before which a number has ended, too: no digit, no decimal mark.
@@ -46,7 +46,7 @@ class Vocabulary:
     pieces: tuple[bytes, ...]
     order: Ints
     keys: tuple[bytes, ...]
-    continues: npt.NDArray[np.bool_]
+    continuing: Ints
     word_weight: npt.NDArray[np.float32]
     ending: Ints
     ending_number: Ints
@@ -63,7 +63,7 @@ class Vocabulary:
             texts,
             np.array(order, np.int32),
             tuple(texts[number] for number in order),
-            continues,
+            np.flatnonzero(continues).astype(np.int32),
             continues.astype(np.float32),
             np.flatnonzero(~continues).astype(np.int32),
             np.flatnonzero(~(continues | numbers)).astype(np.int32),

@@ -177,15 +177,14 @@ class WordSearch:
             covers = self.vocabulary.covers(word.rest)
             self._see(word.score, values[covers])
             return np.concatenate([covers, self.vocabulary.shorter(word.rest)])
-        ended = float(np.logaddexp.reduce(values[self.vocabulary.ending].astype(float)))
+        ended = log_sum(values[self.vocabulary.ending])
         self._add(self._behind(word), Found(word, word.score + ended, logits))
-        return np.flatnonzero(self.vocabulary.continues).astype(np.int32)
+        return self.vocabulary.continuing
 
     def _see(self, score: float, values: Floats) -> None:
         """A path is about to write all that is typed."""
         if len(values):
-            mass = score + float(np.logaddexp.reduce(values.astype(float)))
-            self.total = float(np.logaddexp(self.total, mass))
+            self.total = float(np.logaddexp(self.total, score + log_sum(values)))
 
     def _behind(self, word: Word) -> str:
         """Its text behind what is typed."""
@@ -256,6 +255,17 @@ def log_softmax(logits: Floats) -> Floats:
     shifted = logits - largest
     result: Floats = shifted - np.float32(math.log(float(np.exp(shifted).sum(dtype=float))))
     return result
+
+
+def log_sum(values: Floats) -> float:
+    """Log of the sum of probabilities that are given as logs [N], of which there are some.
+
+    NumPy's `logaddexp.reduce` takes eight times as long.
+    """
+    largest = float(values.max())
+    if largest == -math.inf:
+        return largest
+    return largest + math.log(float(np.exp(values - np.float32(largest)).sum(dtype=float)))
 
 
 def _best(values: Floats, ids: Ints, count: int) -> list[int]:

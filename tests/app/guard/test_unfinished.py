@@ -73,6 +73,8 @@ def test_every_beginning_of_a_word_that_the_guard_lets_pass_is_let_pass(guard: G
 @pytest.mark.parametrize(
     "name", ["Bastidas", "Cintia", "Cintrón", "Phagwara", "Sheth", "Shetland", "Shetty", "sihteeri", "Wöhrer"]
 )
-def test_a_name_is_let_pass_from_its_first_letter_to_its_last(judge: Callable[[str], bool], name: str) -> None:
+def test_a_name_is_let_pass_from_its_first_letter_to_its_last(
+    judge: Callable[[str], bool], name: str
+) -> None:
     typed = [f"Send it to {name[:size]}" for size in range(1, len(name) + 1)]
     assert [text for text in [*typed, f"Send it to {name} today."] if judge(text)] == []

@@ -45,10 +45,10 @@ def test_control_tokens_stand_for_no_text() -> None:
 
 
 def test_a_word_goes_on_with_letters_and_inside_a_character() -> None:
-    going = [PIECES[number] for number in range(len(PIECES)) if VOCABULARY.continues[number]]
-    assert going == [b"nce", b"\xc3", b"\xa9", b"\xff\xff"]
-    assert VOCABULARY.ending.tolist() == [n for n in range(len(PIECES)) if not VOCABULARY.continues[n]]
-    assert VOCABULARY.word_weight.tolist() == [float(value) for value in VOCABULARY.continues]
+    going = VOCABULARY.continuing.tolist()
+    assert [PIECES[number] for number in going] == [b"nce", b"\xc3", b"\xa9", b"\xff\xff"]
+    assert VOCABULARY.ending.tolist() == [n for n in range(len(PIECES)) if n not in going]
+    assert VOCABULARY.word_weight.tolist() == [float(n in going) for n in range(len(PIECES))]
 
 
 def test_behind_a_number_comes_neither_letter_nor_digit_nor_decimal_mark() -> None:

@@ -710,7 +710,7 @@ def test_scores_say_how_sure_each_token_was() -> None:
         values = logits([5, 6, *ids(said, 1)[:n]]).astype(float)
         shares = np.exp(values - values.max()) / np.exp(values - values.max()).sum()
         assert score.chosen == pytest.approx(np.log(shares[ids(said, 1)[n]]), abs=1e-5)
-        assert score.ended == pytest.approx(np.log(1 - shares[VOCABULARY.continues].sum()), abs=1e-5)
+        assert score.ended == pytest.approx(np.log(1 - shares[VOCABULARY.continuing].sum()), abs=1e-5)
 
 
 @pytest.mark.parametrize(

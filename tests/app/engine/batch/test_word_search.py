@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from app.engine.batch.word_search import WIDTH, Word, WordSearch, first_word, is_uncertain, log_softmax
+from app.engine.batch.word_search import (
+    WIDTH,
+    Word,
+    WordSearch,
+    first_word,
+    is_uncertain,
+    log_softmax,
+    log_sum,
+)
 from app.engine.kv.arrays import Floats
 from app.model.vocabulary import Vocabulary
 
@@ -147,3 +155,12 @@ def test_log_probabilities_add_up_to_one() -> None:
 def test_logits_that_are_not_finite_are_an_error(value: float) -> None:
     with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
         log_softmax(np.full(3, value, np.float32))
+
+
+@pytest.mark.parametrize("values", [[-1.0], [-0.5, -80.0, -2.0], [-500.0, -501.0], [-math.inf, -3.0]])
+def test_probabilities_are_added_up_by_their_logs(values: list[float]) -> None:
+    assert log_sum(np.array(values, np.float32)) == pytest.approx(np.logaddexp.reduce(values), rel=1e-6)
+
+
+def test_impossible_tokens_add_up_to_nothing() -> None:
+    assert log_sum(np.full(3, -math.inf, np.float32)) == -math.inf
