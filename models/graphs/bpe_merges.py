@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.graphs.characters import character_table, split_characters
-from models.graphs.merge_table import BYTES, SEAM_FACTOR, SEAM_SLOTS, MergeTable
+from models.graphs.merge_table import BYTES, EARLIEST, SEAM_FACTOR, SEAM_SLOTS, MergeTable
 from models.graphs.pair_table import Integers, PairTable
 from models.tflite.graph import Graph, Tensor
 from models.tflite.ops import cast, gather, maximum, shape, while_loop
@@ -39,6 +39,9 @@ def merge(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
     overlap only in a run of one symbol ("aaaa"): every second one is taken, from the run's start on. A merge
     that is late, making a part of one before it, is done once a round, at the leftmost place of a word.
 
+    Where the seams on both sides of a pair are joined later than the pair itself, nothing else can take its
+    symbols: it is merged in the first round that sees it, unless it is late.
+
     Args:
         symbol: Symbols of single bytes or characters, and added tokens, int32 [n].
         word: Number of each one's word, int32 [n]; 0 or more, not falling. None: the whole text is one.
@@ -47,32 +50,42 @@ def merge(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
     Returns:
         Symbols of `table`, int32 [m].
     """
-    part = _parts(symbol, word, table)
+    part, *border = _parts(symbol, word, table)
     if word is not None and table.characters:
         characters = character_table(table.characters, marked=False)
         symbol, kept = split_characters(symbol, characters, table.first_made - BYTES)
-        part = gather(part, kept)
-    state = (symbol, part, _ranks(symbol, part, table))
-    return while_loop(_condition(symbol.graph), _round(symbol.graph, table), state)[0]
+        part, *border = (gather(each, kept) for each in (part, *border))
+    state = (symbol, part, _ranks(symbol, part, table), *border)
+    return while_loop(_condition(symbol.graph, table), _round(symbol.graph, table), state)[0]
 
 
-def _parts(symbol: Tensor, word: Tensor | None, table: MergeTable) -> Tensor:
-    """Words anew from 1 on, cut where no merge ever joins two symbols: shorter words need fewer rounds."""
+def _parts(symbol: Tensor, word: Tensor | None, table: MergeTable) -> tuple[Tensor, ...]:
+    """Words anew from 1 on, cut where no merge ever joins two symbols: shorter words need fewer rounds.
+
+    Where the table has steps, also a rank that no merge across the seam before each symbol is below.
+    """
     seams = symbol.graph.constant(table.seams)
     if word is None:
         seam = gather(seams, floor_mod(previous(symbol, 0) * SEAM_FACTOR + symbol, SEAM_SLOTS))
-        return cumsum(cast(equal(cast(seam, "int32"), 0), "int32"))
-    byte = minimum(symbol, BYTES - 1) if table.first_made > BYTES else symbol  # an added token is a word
-    seam = gather(seams, previous(byte, 0) * BYTES + byte)
-    other = not_equal(word, previous(word, -1))
-    joins = cast(seam, "int32")
-    if len(table.wide_seams):
-        joins = joins + _wide_seams(byte, table)
-    return cumsum(cast(either(other, equal(joins, 0)), "int32"))
+        level = cast(seam, "int32")
+        closed = equal(level, 0)
+    else:
+        byte = minimum(symbol, BYTES - 1) if table.first_made > BYTES else symbol  # an added token is a word
+        seam = gather(seams, previous(byte, 0) * BYTES + byte)
+        other = not_equal(word, previous(word, -1))
+        level = cast(seam, "int32")
+        if len(table.wide_seams):
+            level = maximum(level, _wide_seams(byte, table))
+        closed = either(other, equal(level, 0))
+    first = cast(closed, "int32")
+    part = cumsum(first)
+    if not table.step:
+        return (part,)
+    return part, select(equal(first, 0), (level - EARLIEST) * -table.step, NEVER)
 
 
 def _wide_seams(byte: Tensor, table: MergeTable) -> Tensor:
-    """1 where some merge joins two characters of three bytes between a byte and the one before, int32 [n]."""
+    """Level of the seam between two characters of three bytes, the second of which begins here, int32 [n]."""
 
     def numbers(values: Integers) -> Tensor:
         return byte.graph.constant(values, "int32")
@@ -90,21 +103,22 @@ def _wide_seams(byte: Tensor, table: MergeTable) -> Tensor:
     return select(greater(minimum(before, point), -1), joins, 0)
 
 
-def _state(graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-    symbol, word, rank = (graph.input(name, [-1], "int32") for name in ("symbol", "word", "rank"))
-    return symbol, word, rank
+def _state(graph: Graph, table: MergeTable) -> list[Tensor]:
+    """Symbols, the number of each one's part, its pair's rank, and `border` where the table has steps."""
+    names = ("symbol", "word", "rank", "border")[: 4 if table.step else 3]
+    return [graph.input(name, [-1], "int32") for name in names]
 
 
-def _condition(caller: Graph) -> Graph:
+def _condition(caller: Graph, table: MergeTable) -> Graph:
     graph = caller.model.subgraph(f"{caller.name}_unmerged")
-    *_, rank = _state(graph)
+    rank = _state(graph, table)[2]
     graph.output("unmerged", less(lowest(rank), NEVER))
     return graph
 
 
 def _round(caller: Graph, table: MergeTable) -> Graph:
     graph = caller.model.subgraph(f"{caller.name}_merge")
-    symbol, word, rank = _state(graph)
+    symbol, word, rank, *border = _state(graph, table)
     segments = shape(symbol) + 1  # no word's or run's number is larger than n
     least = gather(segment_min(rank, word, segments), word)
     best = cast(both(equal(rank, least), less(rank, NEVER)), "int32")
@@ -118,12 +132,18 @@ def _round(caller: Graph, table: MergeTable) -> Graph:
         late = cast(gather(graph.constant(table.late), merge), "int32")
         odd = select(equal(late, 1), cast(greater(behind, 0), "int32"), odd)
     chosen = greater(best, odd)
+    if table.step:
+        undisputed = less(rank, minimum(border[0], following(following(border[0], NEVER), NEVER)))
+        chosen = either(chosen, both(undisputed, equal(late, 0)) if len(table.late) else undisputed)
     made = gather(graph.constant(table.made), merge) if len(table.made) else rank + table.first_made
     merged = select(chosen, made, symbol)
     kept = where(equal(previous(cast(chosen, "int32"), 0), 0))
     symbol, word = gather(merged, kept), gather(word, kept)
-    for name, tensor in (("symbol", symbol), ("word", word), ("rank", _ranks(symbol, word, table))):
-        graph.output(name, tensor)
+    graph.output("symbol", symbol)
+    graph.output("word", word)
+    graph.output("rank", _ranks(symbol, word, table))
+    if table.step:
+        graph.output("border", gather(border[0], kept))
     return graph
 
 

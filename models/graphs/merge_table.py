@@ -20,6 +20,9 @@ SPARSE = 2**16
 SEAM_SLOTS, SEAM_FACTOR = 262_139, 4099
 """Of the hashed tables of seams: their prime length, and what the first number of a pair is multiplied by."""
 
+EARLIEST = 255
+"""The level of a seam that the first merges join."""
+
 
 @dataclass(frozen=True)
 class MergeTable:
@@ -33,10 +36,13 @@ class MergeTable:
         first_made: The first symbol that a merge makes.
         made: Symbol that each merge makes, [merges + 1]; empty if merge r makes the symbol `first_made` + r.
         late: [merges + 1], 1 for a merge that makes a part of an earlier one; empty if there is none.
-        seams: 1 if some merge joins two symbols between x and y, bytes or characters: [65536] at
-            256 * x + y, or at (x * SEAM_FACTOR + y) modulo SEAM_SLOTS, where it is 1 for some others, too.
+        seams: Level of the first merge that joins two symbols between x and y, bytes or characters, 0 if none
+            does: [65536] at 256 * x + y, or at (x * SEAM_FACTOR + y) modulo SEAM_SLOTS, where that of others
+            may be higher.
         wide_seams: The same for two characters of three bytes each, by their code points, whose merges are
             not in `seams` then: [SEAM_SLOTS]; empty where `seams` tells of all.
+        step: Ranks of a level: at a seam of level l no merge before (EARLIEST - l) * step joins. 0 where all
+            levels are 1 and say only that some merge does.
         characters: Symbols by character: where characters are merged, those beyond ASCII; else those whose
             bytes become one symbol whatever stands beside them.
         ids: Token of each symbol, [symbols]; -1 for a byte that no token stands for.
@@ -48,6 +54,7 @@ class MergeTable:
     late: npt.NDArray[np.uint8]
     seams: npt.NDArray[np.uint8]
     wide_seams: npt.NDArray[np.uint8]
+    step: int
     characters: Mapping[str, int]
     ids: Integers
 
@@ -80,7 +87,8 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
         ranks = hashed(pairs, count)
     if ranks.factor and not vocabulary.byte_ids:
         characters = _whole_characters(pairs, made, symbols, count)
-    seams, wide_seams = _seams(vocabulary, symbols, wide=bool(ranks.factor))
+    step = len(made) // (EARLIEST - 1) + 1 if ranks.factor else 0
+    seams, wide_seams = _seams(vocabulary, symbols, step)
     return MergeTable(
         ranks=ranks,
         first_made=first_made,
@@ -88,6 +96,7 @@ def merge_table(vocabulary: Vocabulary) -> MergeTable:
         late=_late(pairs, made, count),
         seams=seams,
         wide_seams=wide_seams,
+        step=step,
         characters=characters,
         ids=_ids(vocabulary, symbols),
     )
@@ -176,23 +185,24 @@ def _closes(
 
 
 def _seams(
-    vocabulary: Vocabulary, symbols: Mapping[bytes, int], *, wide: bool
+    vocabulary: Vocabulary, symbols: Mapping[bytes, int], step: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """`seams` and `wide_seams`."""
+    """`seams` and `wide_seams`; a seam has the level of its first merge."""
     hashed_seams = np.zeros(SEAM_SLOTS, np.uint8)
-    if vocabulary.byte_ids:
-        joined = {(left.decode()[-1], right.decode()[0]) for left, right in vocabulary.merges}
-        for last, first in joined:
-            hashed_seams[_slot(symbols[last.encode()], symbols[first.encode()])] = 1
-        return hashed_seams, hashed_seams[:0]
-    seams = np.zeros((BYTES, BYTES), np.uint8)
-    for left, right in vocabulary.merges:
+    seams = np.zeros(BYTES * BYTES, np.uint8)
+    for rank, (left, right) in reversed([*enumerate(vocabulary.merges)]):
+        level = EARLIEST - rank // step if step else 1
         before, after = _wide_point(left[-3:]), _wide_point(right[:3])
-        if wide and before is not None and after is not None:
-            hashed_seams[_slot(before, after)] = 1
+        if vocabulary.byte_ids:
+            last, first = left.decode()[-1].encode(), right.decode()[0].encode()
+            hashed_seams[_slot(symbols[last], symbols[first])] = level
+        elif step and before is not None and after is not None:
+            hashed_seams[_slot(before, after)] = level
         else:
-            seams[left[-1], right[0]] = 1
-    return seams.reshape(-1), hashed_seams[: SEAM_SLOTS * wide]
+            seams[BYTES * left[-1] + right[0]] = level
+    if vocabulary.byte_ids:
+        return hashed_seams, hashed_seams[:0]
+    return seams, hashed_seams[: SEAM_SLOTS * bool(step)]
 
 
 def _slot(before: int, after: int) -> int:

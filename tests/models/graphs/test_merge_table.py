@@ -100,6 +100,21 @@ def test_seams_of_large_vocabularies_tell_characters_of_three_bytes_apart(
     assert [bytes(pair) for pair in pairs] == [b"a" + right[:1], near[-1:] + right[:1]]
 
 
+def test_a_seam_of_a_large_vocabulary_has_the_level_of_its_first_merge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.graphs.merge_table.SPARSE", 0)
+    letters = [bytes([ord("a") + n]) for n in range(26)]
+    merges = tuple((left, right) for left in letters for right in letters)
+    tokens = (*letters, *(left + right for left, right in merges))
+    table = merge_table(Vocabulary(tokens, merges, frozenset(), digits=False))
+    seams = table.seams.reshape(256, 256)
+    assert table.step == 3  # 676 merges on 254 levels
+    assert [seams[ord("a"), ord("a")], seams[ord("a"), ord("d")], seams[ord("z"), ord("z")]] == [255, 254, 30]
+    again = merge_table(Vocabulary((*tokens, b"aaa"), (*merges, (b"aa", b"a")), frozenset(), digits=False))
+    assert again.seams.reshape(256, 256)[ord("a"), ord("a")] == 255
+
+
 def test_ids_are_the_tokens_of_the_symbols() -> None:
     ids = merge_table(ABC).ids.tolist()
     assert ids[256:] == [3, 4, 5, 6]
