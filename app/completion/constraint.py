@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.completion.recently_used import RecentlyUsed
+from app.completion.schema_cost import check_cost
 from app.errors import InvalidRequestError
 from app.model.grammar import compile_grammar, grammar_tokenizer
 
@@ -101,6 +102,7 @@ def _schema(text: str) -> Mapping[str, Any]:
         schema = json.loads(text)
     except RecursionError:
         raise ValueError("too deeply nested") from None
+    check_cost(schema)
     return {"json_schema": schema | {"x-guidance": {"whitespace_pattern": WHITE_SPACE}}}
 
 
@@ -119,6 +121,8 @@ def _choice(text: str) -> Mapping[str, Any]:
 def _grammar(text: str) -> Mapping[str, Any]:
     from llguidance.gbnf_to_lark import any_to_lark
 
+    if "%json" in text:
+        raise ValueError("%json is not supported within a grammar")
     try:
         return {"lark_grammar": any_to_lark(text)}
     except Exception as error:  # the converter raises nothing narrower

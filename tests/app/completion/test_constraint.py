@@ -48,6 +48,12 @@ async def test_a_schema_permits_what_it_describes() -> None:
     )
 
 
+async def test_a_schema_may_count_in_steps() -> None:
+    for step, answers in ((0.25, ("0.75", "0.7")), (5000, ("15000", "1500")), (12, ("144", "143"))):
+        schema: dict[str, Any] = {"type": "number", "multipleOf": step, "properties": {"multipleOf": {}}}
+        assert await accepts("json_schema", json.dumps(schema), *answers) == [True, False]
+
+
 async def test_a_schema_sets_no_options_of_the_library() -> None:
     text = json.dumps({"type": "object", "x-guidance": {"lenient": True, "whitespace_pattern": "#"}})
     assert await accepts("json_schema", text, "{}", "{#}") == [True, False]
@@ -92,6 +98,10 @@ async def test_a_grammar_is_lark_or_gbnf(grammar: str) -> None:
         ("regex", "(", ""),
         ("regex", "(?=a)", ""),
         ("json_schema", json.dumps(MANY), "too large"),
+        ("json_schema", '{"type": "integer", "multipleOf": 99999999}', "multipleOf"),
+        ("json_schema", '{"multipleOf": 1e999}', "expected value"),
+        ("json_schema", json.dumps({"allOf": [{"pattern": f"a.{{{n}}}"} for n in range(20)]}), "pattern"),
+        ("grammar", 'start: %json {"multipleOf": 99999999}', "%json"),
         ("grammar", "start: nothing", ""),
         ("grammar", "start: <|im_end|>", ""),
         ("grammar", "root ::= nothing", "neither a Lark grammar nor GBNF"),
