@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from app.model.byte_tokenizer import SIGNATURES, open_byte_tokenizer
 from app.model.file import ModelFile, open_model_file
 from app.model.kinds import Foreign
 from app.model.manifest import Manifest, read_manifest, verify_file, verify_text_ops
+from app.model.text_ops import LIBRARY
 from app.model.tokenizer import Tokenizer, open_text_model
 from app.settings import Settings
 
@@ -46,12 +48,18 @@ def open_own(settings: Settings) -> ServedModel:
     manifest = read_manifest(settings.model)
     file = open_model_file(settings.model)
     verify_file(file.path, manifest, file.place)
+    return ServedModel("own", manifest, _tokenizer(settings, manifest, file), file=file)
+
+
+def _tokenizer(settings: Settings, manifest: Manifest, file: ModelFile) -> Callable[[], Tokenizer]:
+    """What opens the file's tokenizer; without custom operators where their library is missing."""
     text_ops = text_ops_folder(settings)
+    if not (text_ops / LIBRARY).exists() and manifest.signatures.keys() >= set(SIGNATURES):
+        return partial(open_byte_tokenizer, settings.model, settings.runtime, file.place, manifest.normalizer)
     verify_text_ops(text_ops, manifest)
-    open_tokenizer = partial(
+    return partial(
         open_text_model, settings.model, text_ops, settings.runtime, file.place, manifest.normalizer
     )
-    return ServedModel("own", manifest, open_tokenizer, file=file)
 
 
 def text_ops_folder(settings: Settings) -> Path:

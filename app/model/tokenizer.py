@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import unicodedata
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -115,20 +115,35 @@ def open_text_model(
         ModelRefusedError: The file cannot be read or has operators that nothing here provides, or the runtime
             or the shared object cannot load.
     """
-    chosen = resolve_runtime(runtime)
     custom = {operator.name for operator in list_operators(place or model) if operator.custom}
     _check_custom(model, custom)
+    registerers = text_op_registerers(text_ops) if custom else []
+    return TextModel(open_signatures(model, runtime, registerers, place=place), normalizer)
+
+
+def open_signatures(
+    model: Path,
+    runtime: Literal["auto"] | RuntimeName,
+    registerers: Sequence[Callable[[int], None]] = (),
+    *,
+    names: Sequence[str] = (),
+    place: Path | None = None,
+) -> dict[str, Any]:
+    """Runners of a file's signatures by name: of those that are named, or of all.
+
+    Raises:
+        ModelRefusedError: The runtime cannot load the file.
+    """
+    chosen = resolve_runtime(runtime)
     package = importlib.import_module(f"{PACKAGES[chosen]}.interpreter")
     try:
         interpreter = package.InterpreterWithCustomOps(
             model_path=str(place or model),
-            custom_op_registerers=text_op_registerers(text_ops) if custom else [],
+            custom_op_registerers=registerers,
             experimental_op_resolver_type=package.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
-        return TextModel(
-            {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()},
-            normalizer,
-        )
+        found = names or interpreter.get_signature_list()
+        return {name: interpreter.get_signature_runner(name) for name in found}
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelRefusedError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from models.checkpoint.vocabulary import Vocabulary
 from models.graphs.added_tokens import replace_added, replace_words, token_trie
 from models.graphs.bpe_merges import merge
@@ -21,18 +23,27 @@ from models.tflite.sequence_ops import (
     where,
 )
 
+Write = Callable[[Graph, Vocabulary, Tensor], Tensor]
+
 OUTSIDE = 2**24
 """Moves an invalid id past the end of the table, so that the runtime raises."""
 
 
 def write_tokenizer(model: Model, vocabulary: Vocabulary) -> None:
-    """Add the signatures `tokenize(text string [1]) -> ids int32 [n]` and `detokenize(ids) -> text`."""
-    graph = model.subgraph("tokenize")
-    graph.output("ids", tokenize(graph, vocabulary, graph.input("text", [1], "string")))
-    model.signature(graph)
-    graph = model.subgraph("detokenize")
-    graph.output("text", detokenize(graph, vocabulary, graph.input("ids", [-1], "int32")))
-    model.signature(graph)
+    """Add the signatures `tokenize(text string [1]) -> ids int32 [n]` and `detokenize(ids) -> text`.
+
+    And without custom operators `tokenize_bytes(code int32 [n]) -> ids` and `pieces(ids) -> string [n]`.
+    """
+    signatures: tuple[tuple[str, str, list[int], str, str, Write], ...] = (
+        ("tokenize", "text", [1], "string", "ids", tokenize),
+        ("detokenize", "ids", [-1], "int32", "text", detokenize),
+        ("tokenize_bytes", "code", [-1], "int32", "ids", tokenize_bytes),
+        ("pieces", "ids", [-1], "int32", "pieces", pieces),
+    )
+    for name, given, size, dtype, found, write in signatures:
+        graph = model.subgraph(name)
+        graph.output(found, write(graph, vocabulary, graph.input(given, size, dtype)))
+        model.signature(graph)
 
 
 def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
@@ -40,9 +51,13 @@ def tokenize(graph: Graph, vocabulary: Vocabulary, text: Tensor) -> Tensor:
 
     Special tokens in the text are plain text. Bytes that no token stands for are dropped.
     """
+    return tokenize_bytes(graph, vocabulary, cast(byte_split(text), "int32"))
+
+
+def tokenize_bytes(graph: Graph, vocabulary: Vocabulary, symbol: Tensor) -> Tensor:
+    """Token ids [m] of a text's bytes, int32 [n], each from 0 to 255; see `tokenize`."""
     table = merge_table(vocabulary)
     ids = graph.constant(table.ids)
-    symbol = cast(byte_split(text), "int32")  # [bytes]
     if vocabulary.added:
         symbol = replace_added(symbol, token_trie([text for text, _ in vocabulary.added]))
     if vocabulary.byte_ids:
@@ -77,15 +92,29 @@ def detokenize(
     runtime raises when an id is outside the vocabulary, or when there are (width - 1) * width pieces or more;
     each byte of `after` is a piece.
     """
-    tokens = len(vocabulary.tokens)
-    pieces = [*vocabulary.tokens, *(bytes([byte]) for byte in range(BYTES)), b""]
-    table = graph.string_constant("pieces", pieces, [len(pieces)])
-    numbers = ids + cast(greater(ids, tokens - 1), "int32") * OUTSIDE
+    tokens, table = len(vocabulary.tokens), _piece_table(graph, vocabulary)
+    numbers = _refuse_outside(ids, tokens)
     if after is not None:
         numbers = concat([cast(byte_split(after), "int32") + tokens, numbers], 0)
     room = graph.constant([2 * width], "int32") - floor_mod(shape(numbers), width)
-    numbers = pad(numbers, 0, room, len(pieces) - 1)  # the last row is empty
+    numbers = pad(numbers, 0, room, table.shape[0] - 1)  # the last row is empty
     rows = string_join(gather(table, reshape(numbers, [-1, width])), width)
     count = shape(rows)
     order = pad(arange(count), 0, graph.constant([width], "int32") - count, count - 1)  # [width]
     return string_join(reshape(gather(rows, order), [1, width]), width)
+
+
+def pieces(graph: Graph, vocabulary: Vocabulary, ids: Tensor) -> Tensor:
+    """Bytes of each token, string [n]; the runtime raises when an id is outside the vocabulary."""
+    return gather(_piece_table(graph, vocabulary), _refuse_outside(ids, len(vocabulary.tokens)))
+
+
+def _piece_table(graph: Graph, vocabulary: Vocabulary) -> Tensor:
+    """The bytes of each token, then every single byte, then nothing; strings."""
+    texts = [*vocabulary.tokens, *(bytes([byte]) for byte in range(BYTES)), b""]
+    return graph.string_constant("pieces", texts, [len(texts)])
+
+
+def _refuse_outside(ids: Tensor, tokens: int) -> Tensor:
+    """Ids, those of no token moved past the end of the table."""
+    return ids + cast(greater(ids, tokens - 1), "int32") * OUTSIDE

@@ -115,6 +115,8 @@ def test_the_manifest_says_what_was_built(source: Path) -> None:
         "extend",
         "tokenize",
         "detokenize",
+        "tokenize_bytes",
+        "pieces",
         "serving_default",
     }
     assert manifest.tools["tensorflow-text"] == "2.21.1"

@@ -124,9 +124,12 @@ def test_complete_runs_the_files_own_generation(text_model: TextModel) -> None:
 
 def test_signatures_have_names_shapes_and_types(text_model: TextModel) -> None:
     text, ids = TensorSpec(shape=(1,), dtype="string"), TensorSpec(shape=(-1,), dtype="int32")
+    texts = TensorSpec(shape=(-1,), dtype="string")
     assert text_model.signatures() == {
         "tokenize": SignatureSpec(inputs={"text": text}, outputs={"ids": ids}),
         "detokenize": SignatureSpec(inputs={"ids": ids}, outputs={"text": text}),
+        "tokenize_bytes": SignatureSpec(inputs={"code": ids}, outputs={"ids": ids}),
+        "pieces": SignatureSpec(inputs={"ids": ids}, outputs={"pieces": texts}),
         "serving_default": SignatureSpec(inputs={"prompt": text}, outputs={"output_0": text}),
     }
 

@@ -220,11 +220,14 @@ def read_source(name: str) -> str:
     return (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_the_file_has_two_signatures(text_model: TextModel) -> None:
+def test_the_file_has_two_signatures_and_the_same_two_without_custom_operators(text_model: TextModel) -> None:
     text, numbers = TensorSpec(shape=(1,), dtype="string"), TensorSpec(shape=(-1,), dtype="int32")
+    texts = TensorSpec(shape=(-1,), dtype="string")
     assert text_model.signatures() == {
         "tokenize": SignatureSpec(inputs={"text": text}, outputs={"ids": numbers}),
         "detokenize": SignatureSpec(inputs={"ids": numbers}, outputs={"text": text}),
+        "tokenize_bytes": SignatureSpec(inputs={"code": numbers}, outputs={"ids": numbers}),
+        "pieces": SignatureSpec(inputs={"ids": numbers}, outputs={"pieces": texts}),
     }
 
 
