@@ -25,7 +25,7 @@ serve: $(MANIFEST)  ## install, build the model if it is missing, serve; SOURCE=
 	exec $(BIN)/python -m app
 
 help:  ## this list
-	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.runtime  ## build the model anew
 	$(BIN)/python -m models build --output $(MODEL) $(BUILD_OPTIONS)
@@ -230,7 +230,7 @@ lock:  ## pin what pyproject.toml asks for: hashes, no addresses (needs uv)
 	$(COMPILE) --override models/foreign/overrides.txt bench/requirements/ort.in -o locks/bench-ort.txt
 
 # Containers and what stands around the service. Docker, or root on Debian 12, is all that the images need.
-.PHONY: image image-test compose-test install-test deployment-test kubernetes-test sbom
+.PHONY: image image-test compose-test install-test test-arm64 deployment-test kubernetes-test sbom
 ENGINE := docker/engine.sh
 CHECK := $(BIN)/python -m pytest --no-cov -s
 
@@ -245,6 +245,9 @@ compose-test: $(VENV)/.dev image  ## the compose file, up: Prometheus answers wh
 
 install-test: $(VENV)/.dev $(MANIFEST)  ## the wheel on the other Pythons of this machine, beside other projects
 	$(CHECK) tests/install/install_check.py
+
+test-arm64: $(VENV)/.dev $(MANIFEST)  ## tokenizer, tiny model and service on an emulated arm64 processor, beside this one; needs Debian 12, root and Linux 6.7
+	$(CHECK) tests/arm64/arm64_check.py
 
 deployment-test: $(VENV)/.dev $(MANIFEST)  ## Debian's Prometheus and nginx around the service
 	$(CHECK) tests/docker/prometheus_check.py tests/docker/nginx_check.py
