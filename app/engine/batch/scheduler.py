@@ -268,7 +268,7 @@ class Scheduler:
         try:
             if alone and draft:
                 self._decoding.verify(alone, draft)
-                self._outbox += alone.flush()
+                self._outbox += (alone.leader or alone).flush()
             else:
                 self._apply(self._decoding.step())
         except RuntimeError as error:

@@ -690,6 +690,24 @@ def test_alternatives_are_other_words_the_likeliest_first(typed: str) -> None:
     assert scheduler.stats.slots_busy == 0
 
 
+def test_an_alternative_that_goes_on_alone_by_drafts_is_reported_with_its_leader() -> None:
+    generation = Generation((5, 6, 7), max_tokens=60, typed=b" ab", alternatives=1)
+    found = []
+    for drafter in (None, Drafter()):
+        runner = FakeRunner(memory=1)  # all texts run into loops, which drafts guess
+        cache, prefixes = DecodeCache(SHAPE, 4 + SEARCH_LANES), PrefixCache(SHAPE, 10**9)
+        scheduler = Scheduler(
+            runner, cache, prefixes, prefill_chunk=64, vocabulary=VOCABULARY, drafter=drafter, clock=Clock()
+        )
+        for number in range(2):  # the second time the leader's text is known, and its alternative's is not
+            scheduler.submit(number, generation)
+            end = finished(drain(scheduler), number)
+            found.append((end.probability, end.alternatives))
+    assert len(found[0][1]) == 1
+    assert runner.extends
+    assert found == [found[0]] * 4
+
+
 def test_what_a_search_keeps_for_later_requests_has_none_of_its_biases() -> None:
     scheduler, _ = make(vocabulary=VOCABULARY)
     sampling = Sampling(logit_bias=((36, 3.0), (61, -2.0)))
