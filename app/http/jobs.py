@@ -274,9 +274,10 @@ def _prompt(prompt: str | list[int], limits: Limits, tokenizer: Tokenizer) -> Pr
         return _plain_prompt(prompt, limits)
     if max(prompt) > limits.token_id:
         raise InvalidRequestError("prompt", f"token ids are at most {limits.token_id}")
-    text = tokenizer.detokenize(prompt).decode(errors="replace")
-    if len(text) > limits.prompt_characters:
-        return _plain_prompt(text, limits)
+    newest = prompt[-limits.prompt_characters :]
+    text = tokenizer.detokenize(newest).decode(errors="replace")
+    if len(newest) < len(prompt) or len(text) > limits.prompt_characters:
+        return replace(_plain_prompt(text, limits), shortened=True)
     return TokenPrompt(tuple(prompt), text)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
@@ -134,3 +138,20 @@ async def test_no_value_of_a_field_is_a_fault_of_ours(
             if answer.status_code != 200:
                 assert (named(answer.json()["error"]) or field).split(".")[0] in (field, *least), value[:20]
             assert b"NaN" not in answer.content
+
+
+async def test_the_document_is_made_beside_the_event_loop(
+    compose: Callable[..., FastAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, threads = compose(), list[int]()
+
+    def made() -> dict[str, Any]:
+        threads.append(threading.get_ident())
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr(app, "openapi", made)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        answer = await client.get("/openapi.json")
+    assert answer.json() == {"openapi": "3.1.0"}
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]

@@ -137,6 +137,13 @@ def test_token_ids_over_the_character_limit_lose_their_beginning(listen: Listen)
     assert bytes(engine.generations[-1].prompt).endswith(b"x end")
 
 
+def test_more_token_ids_than_characters_are_accepted_lose_their_beginning(listen: Listen) -> None:
+    engine = FakeEngine()
+    answer = completion(listen(engine), prompt=[*[256] * 9000, *b"end"]).json()
+    assert answer["window"]["truncated"]
+    assert bytes(engine.generations[-1].prompt) == b"end"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_echo_with_logprobs_and_no_tokens_scores_the_prompt(listen: Listen, stream: bool) -> None:
     engine = FakeEngine()
