@@ -103,7 +103,7 @@ def parts() -> list[Part]:
 
     return [
         Part("guard, whole text", guard.check, units, 15.0),
-        Part("guard, stream of 4 characters each", streamed, units, 250.0),
+        Part("guard, stream of 4 characters each", streamed, units),
         Part("guard and innocent words, while typing", typed, units, 15.0),
         Part("tokenizer of the model file", tokenizer.tokenize, units),
         Part("healing of the last piece", healer.split, units),
