@@ -125,6 +125,7 @@ def test_products_with_the_inputs_that_were_seen_change_less(dtype: Dtype, colum
 def test_a_large_triangle_is_inverted_by_its_halves(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = matrix(2, 80, columns)
     whole = Rounding.of(rows.T @ rows)
-    monkeypatch.setattr("models.quantization.rounding.HALVED", 4)
+    monkeypatch.setattr("models.quantization.rounding.LARGE", 8)
+    monkeypatch.setattr("models.quantization.rounding.SMALL", 4)
     assert np.allclose(Rounding.of(rows.T @ rows).carry, whole.carry, rtol=1e-5, atol=1e-6)
     assert np.array_equal(whole.carry, np.triu(whole.carry))
