@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import unicodedata
-from array import array
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from app.model.runtime import RuntimeName
-from app.model.tokenizer import open_signatures
+from app.model.tokenizer import FileTokenizer, open_signatures
 
 SIGNATURES = ("tokenize_bytes", "pieces")
 """They need builtin operators only."""
 
 
-class ByteTokenizer:
-    """The same ids and texts as TextModel's, by the two signatures without custom operators.
+class ByteTokenizer(FileTokenizer):
+    """The same ids and texts as TextModel's, by the two signatures without custom operators."""
 
-    Not thread-safe, since all calls share the interpreter's tensors.
-    """
-
-    def __init__(self, runners: Mapping[str, Any], normalizer: Literal["NFC"] | None = None) -> None:
-        self._runners = runners
-        self._normalizer = normalizer
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text; special tokens in it are plain text.
-
-        Raises:
-            UnicodeEncodeError: The text has a lone surrogate.
-        """
-        if self._normalizer is not None:
-            text = unicodedata.normalize(self._normalizer, text)
+    def _ids(self, text: str) -> list[int]:
         code = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
         if not len(code):
             return []
-        ids: list[int] = self._runners["tokenize_bytes"](code=code)["ids"].tolist()
+        ids: list[int] = self._runner("tokenize_bytes")(code=code)["ids"].tolist()
         return ids
 
-    def detokenize(self, ids: Sequence[int]) -> bytes:
-        """The bytes that token ids stand for; they may end inside a character.
-
-        Raises:
-            ValueError: An id is outside the vocabulary.
-        """
-        if not len(ids):
-            return b""
-        try:
-            return b"".join(self._runners["pieces"](ids=np.asarray(array("i", ids)))["pieces"])
-        except (RuntimeError, OverflowError):
-            raise ValueError("a token id is outside the vocabulary") from None
+    def _bytes(self, ids: npt.NDArray[np.int32]) -> bytes:
+        return b"".join(self._runner("pieces")(ids=ids)["pieces"])
 
 
 def open_byte_tokenizer(

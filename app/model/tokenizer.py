@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import unicodedata
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,8 +41,8 @@ CHUNK = 2048
 """Ids of one call; the signature `detokenize` takes at least so many."""
 
 
-class TextModel:
-    """Text to token ids and back as the file defines it, and the file's own whole generation.
+class FileTokenizer(ABC):
+    """Text to token ids and back as a model file's signatures define it.
 
     Not thread-safe, since all calls share the interpreter's tensors: the HTTP process calls it from its event
     loop. It must not cross a fork.
@@ -59,8 +60,7 @@ class TextModel:
         """
         if self._normalizer is not None:
             text = unicodedata.normalize(self._normalizer, text)
-        ids: list[int] = self._runner("tokenize")(text=_string(text))["ids"].tolist()
-        return ids
+        return self._ids(text)
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         """The bytes that token ids stand for; they may end inside a character.
@@ -68,12 +68,36 @@ class TextModel:
         Raises:
             ValueError: An id is outside the vocabulary.
         """
-        runner = self._runner("detokenize")
         try:
             chunks = [array("i", ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK)]
-            return b"".join(runner(ids=np.asarray(chunk))["text"][0] for chunk in chunks)
+            return b"".join(self._bytes(np.asarray(chunk)) for chunk in chunks)
         except (RuntimeError, OverflowError):
             raise ValueError("a token id is outside the vocabulary") from None
+
+    @abstractmethod
+    def _ids(self, text: str) -> list[int]:
+        """Token ids of a text, by the signature for it."""
+
+    @abstractmethod
+    def _bytes(self, ids: npt.NDArray[np.int32]) -> bytes:
+        """The bytes of token ids, int32 [n] with n up to `CHUNK`, by the signature for them."""
+
+    def _runner(self, name: str) -> Any:
+        if name not in self._runners:
+            raise ModelRefusedError(f"the model file has no signature {name}")
+        return self._runners[name]
+
+
+class TextModel(FileTokenizer):
+    """The tokenizer that takes strings, by custom operators, and the file's own whole generation."""
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._runner("tokenize")(text=_string(text))["ids"].tolist()
+        return ids
+
+    def _bytes(self, ids: npt.NDArray[np.int32]) -> bytes:
+        text: bytes = self._runner("detokenize")(ids=ids)["text"][0]
+        return text
 
     def complete(self, text: str) -> str:
         """The text and what the model writes after it, with length and sampler as the file was built."""
@@ -88,11 +112,6 @@ class TextModel:
             )
             for name, runner in self._runners.items()
         }
-
-    def _runner(self, name: str) -> Any:
-        if name not in self._runners:
-            raise ModelRefusedError(f"the model file has no signature {name}")
-        return self._runners[name]
 
 
 def open_text_model(
